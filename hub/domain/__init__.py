@@ -1,0 +1,1 @@
+"""What is true whatever the ERP: pure rules, standard library only."""

@@ -1,0 +1,215 @@
+"""The trade of an ERP connector, told as its journey: check, then pull from calls or from files.
+
+A connector is plain blocking Python, made anew for each run: `__init__(settings, context)`, used by one thread, closed.
+It never writes to the database and never decides what is served: it yields batches, the hub judges them.
+Raise the errors of `hub.errors`: their class tells the hub what to do next. Capabilities default to "no".
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, Generic, Literal, Protocol, TypeVar
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from hub.errors import NotSupportedError
+from hub.ports.context import Context
+from hub.records import Batch, Stream
+
+Mode = Literal["snapshot", "delta"]
+
+
+class ConnectorSettings(BaseModel):
+    """Base of a connector's settings. Secrets are `SecretStr`: stored encrypted, never returned, never logged."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FeedSettings(BaseModel):
+    """Base of what a connector needs to know about one feed (file names, operation, paging…)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def setting(help: str, *, default: Any = ..., example: object = None, **constraints: Any) -> Any:
+    """A pydantic field that explains itself: `help` is shown to the person who fills it in."""
+    return Field(default, description=help, examples=None if example is None else [example], **constraints)
+
+
+class RowMapper(Protocol):
+    """A landlord's mapping, compiled: source columns → canonical fields (see `hub.mapping`).
+
+    `columns`: the source columns (or XML paths) it reads. `map`: takes a table of nullable text columns holding at
+    least these, and yields the canonical rows with the rejects of the rows it refused.
+    """
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    def map(self, source: pa.Table, *, lines: pa.Array, file: str | None = None) -> Batch: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One feed as configured by the landlord. `mapper` is None where the connector maps by itself."""
+
+    name: str
+    stream: Stream
+    mode: Mode
+    settings: FeedSettings
+    mapper: RowMapper | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """What can be pulled of a stream."""
+
+    snapshot: bool = True
+    delta: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a connector can do. What is not listed is "not supported"."""
+
+    pull: Mapping[Stream, Pull] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One step of `check`: what was tried, whether it worked, what was seen, and what to do if it did not."""
+
+    step: str
+    ok: bool
+    detail: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file seen at the source. Artifacts of one `group` (a date) make up one snapshot; `sequence` orders them.
+
+    `expected_rows` and `expected_sums` come from a control file where there is one (sums by source column).
+    `stable`: the source says the file is finished (control file present); False asks the hub to look again.
+    """
+
+    name: str
+    size: int
+    modified: datetime
+    group: str = ""
+    sequence: str = ""
+    stable: bool = False
+    expected_rows: int | None = None
+    expected_sums: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A raw input on local disk, as it came. The hub keeps it encrypted, so that it can be read again."""
+
+    name: str
+    path: Path
+    artifact: Artifact | None = None
+
+    def open(self) -> BinaryIO:
+        return self.path.open("rb")
+
+
+class Spool(Protocol):
+    """Where a call source keeps its raw replies while it reads them."""
+
+    def create(self, name: str) -> AbstractContextManager[BinaryIO]: ...
+
+    def get(self, name: str) -> Spooled: ...
+
+
+S = TypeVar("S", bound=ConnectorSettings)
+
+
+class ErpConnector(ABC, Generic[S]):
+    """Base of every ERP connector: subclass `CallSource` or `FileSource`, not this.
+
+    `name` is what a landlord writes as `plugin = "…"`. `settings_model` and `feed_settings_model` describe and check
+    the landlord's values before the connector is made.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str] = ""
+    settings_model: ClassVar[type[ConnectorSettings]]
+    feed_settings_model: ClassVar[type[FeedSettings]] = FeedSettings
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    needs_mapping: ClassVar[bool] = False
+
+    def __init__(self, settings: S, context: Context) -> None:
+        self.settings = settings
+        self.context = context
+
+    @classmethod
+    def refusal(cls, stream: Stream, mode: Mode) -> NotSupportedError | None:
+        """None if the stream can be pulled in this mode, else the error that says why not."""
+        pull = cls.capabilities.pull.get(stream)
+        if pull is None:
+            return NotSupportedError(f"{cls.name} does not pull {stream}, because its interface does not give it")
+        if not getattr(pull, mode):
+            return NotSupportedError(f"{cls.name} does not pull {stream} as {mode}, because its interface cannot")
+        return None
+
+    @abstractmethod
+    def check(self, feeds: Sequence[Feed]) -> Iterator[Finding]:
+        """Set-up time: try step by step (resolve, connect, host key, log in, list …) and yield each as it ends.
+
+        Stops after the first step that makes the next pointless. Changes nothing at the far side. Raises nothing for
+        what a step can find: a failed step is a `Finding` with `ok=False` and a hint.
+        """
+
+    def close(self) -> None:
+        """Release sockets. Called once, also after an error."""
+
+
+class CallSource(ErpConnector[S]):
+    """A source that answers calls (SOAP, REST): pages are pulled until there are no more."""
+
+    @abstractmethod
+    def pull(self, feed: Feed, cursor: str | None, spool: Spool) -> Iterator[Batch]:
+        """Night time: yield the feed's rows, a bounded batch at a time, never the whole in memory.
+
+        `cursor` is the last one yielded and applied (None at first, and for a snapshot). Write raw replies to `spool`
+        before reading them. Raise RetryableError to be called again later, SetupError to stop and tell.
+        """
+
+
+class FileSource(ErpConnector[S]):
+    """A source that drops files (SFTP): discovered, fetched to disk, then read locally."""
+
+    @abstractmethod
+    def discover(self, feed: Feed) -> Sequence[Artifact]:
+        """List the feed's files, oldest first; unfinished ones (`.tmp`, `.part`, dot files) never."""
+
+    @abstractmethod
+    def fetch(self, feed: Feed, artifact: Artifact, into: BinaryIO) -> None:
+        """Copy one file, byte for byte. Raise RetryableError if it changed meanwhile."""
+
+    @abstractmethod
+    def read(self, feed: Feed, spooled: Spooled) -> Iterator[Batch]:
+        """Read a spooled file. Called with no network, possibly long after `fetch`. Bad rows become rejects.
+
+        Raise InputRefusedError for a file that must not be used at all: cut, not what its control file says.
+        """
+
+    def open_document(self, feed: Feed, spooled: Spooled, file_name: str) -> BinaryIO:
+        """The content of a file named by a `DocumentRecord`. Default: this connector gives none."""
+        raise NotSupportedError(f"{self.name} gives no document files, because its interface has none")
+
+    def companions(self, feed: Feed, artifact: Artifact) -> Sequence[Artifact]:
+        """Files to fetch along with this one (a PDF bundle beside its index). Default: none."""
+        return ()
+
+    def done(self, feed: Feed, artifact: Artifact) -> None:
+        """The file was applied: move it to an archive if the landlord asked for that. Default: leave it."""

@@ -1,0 +1,32 @@
+"""What may be shown of a value that was refused: enough to find the fault, never a person's data."""
+
+from __future__ import annotations
+
+import re
+
+MAX_EXCERPT = 80
+# Two letters, two digits, then at least eleven letters or digits, in groups or not (ISO 13616).
+_IBAN = re.compile(r"\b[A-Za-z]{2}\d{2}(?:[ \u00a0]?[A-Za-z0-9]){11,30}\b")
+
+
+def shape(text: str) -> str:
+    """The value's outline: "Le Goff-2" → "Xx Xxxx-9". Lets a person see a bad separator without seeing the value."""
+    return "".join(_outline(char) for char in text)
+
+
+def excerpt(value: object, *, personal: bool = False) -> str | None:
+    """A short printable piece of a refused value; outlined when the field is personal, as are all IBANs."""
+    if value is None:
+        return None
+    text = str(value)
+    shown = shape(text) if personal else _IBAN.sub(lambda found: shape(found.group()), text)
+    cut = shown if len(shown) <= MAX_EXCERPT else shown[: MAX_EXCERPT - 1] + "…"
+    return "".join(char if char.isprintable() else "·" for char in cut)
+
+
+def _outline(char: str) -> str:
+    if char.isdigit():
+        return "9"
+    if char.isalpha():
+        return "X" if char.isupper() else "x"
+    return char
