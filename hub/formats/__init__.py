@@ -1,0 +1,24 @@
+"""Readers: CSV, fixed width, XML, JSON lines → columns of text with line numbers, in constant memory."""
+
+from hub.formats.control import Control, add_up, disagreement, read_control
+from hub.formats.csv import CsvFormat
+from hub.formats.fixed_width import FixedColumn, FixedWidthFormat
+from hub.formats.json_lines import read_json_lines
+from hub.formats.rows import Rows
+from hub.formats.source import Compression, open_decoded
+from hub.formats.xml import read_xml
+
+__all__ = [
+    "Compression",
+    "Control",
+    "CsvFormat",
+    "FixedColumn",
+    "FixedWidthFormat",
+    "Rows",
+    "add_up",
+    "disagreement",
+    "open_decoded",
+    "read_control",
+    "read_json_lines",
+    "read_xml",
+]

@@ -1,0 +1,113 @@
+"""Safe streaming XML: no DTD, no entities, no network, memory bounded whatever the document's length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from lxml import etree
+
+from hub.errors import InputRefusedError
+from hub.wire.limited import CHUNK, ByteStream
+
+MAX_ELEMENT_BYTES = 16 * 1024**2
+MAX_ATTRIBUTES = 1_000
+_SAFE: dict[str, Any] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "dtd_validation": False,
+    "huge_tree": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
+
+
+def local_name(element: etree._Element) -> str:
+    """An element's name without its namespace: ERPs ship placeholder namespaces that change with the installer."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def parse_small(content: bytes, *, what: str) -> etree._Element:
+    """A whole small document (WSDL, schema, Fault) as a tree. Raises InputRefusedError for a DTD or broken XML."""
+    try:
+        root = etree.fromstring(content, etree.XMLParser(**_SAFE))
+    except etree.XMLSyntaxError as error:
+        raise broken(what, error) from None
+    refuse_doctype(root, what)
+    return root
+
+
+def iter_elements(
+    stream: ByteStream,
+    *names: str,
+    what: str,
+    max_element_bytes: int = MAX_ELEMENT_BYTES,
+) -> Iterator[etree._Element]:
+    """Every outermost element with one of the local `names`, complete and in order; cleared when the next is asked for.
+
+    Whatever stands before an element is dropped with it, so memory stays flat; its ancestors keep their attributes.
+    Raises InputRefusedError for a DOCTYPE, broken or cut XML, an element above `max_element_bytes` or 1,000 attributes.
+    """
+    parser = etree.XMLPullParser(("start", "end"), tag=[f"{{*}}{name}" for name in names], **_SAFE)
+    depth, since_last, checked = 0, 0, False
+    for data in iter(lambda: stream.read(CHUNK), b""):
+        _feed(parser, data, what)
+        since_last += len(data)
+        for event, item in parser.read_events():
+            element = cast(etree._Element, item)
+            if not checked:
+                refuse_doctype(element, what)
+                checked = True
+            depth += 1 if event == "start" else -1
+            if event == "start" and len(element.attrib) > MAX_ATTRIBUTES:
+                raise InputRefusedError(
+                    f"{what}: an element {local_name(element)} has {len(element.attrib):,} attributes"
+                )
+            if event == "end" and depth == 0:
+                since_last = 0
+                yield element
+                element.clear()
+                _drop_before(element)
+        if since_last > max_element_bytes:
+            raise InputRefusedError(f"{what}: {since_last:,} bytes without the end of one element {' or '.join(names)}")
+    refuse_doctype(_close(parser, what), what)
+
+
+def refuse_doctype(element: etree._Element, what: str) -> None:
+    """Raises InputRefusedError when the element's document has a document type: the door of entity bombs and leaks."""
+    document: Any = element.getroottree().docinfo
+    if document.doctype or document.internalDTD is not None:
+        name = document.doctype.removeprefix("<!DOCTYPE").strip("<> ")[:60]
+        raise InputRefusedError(
+            f"{what} has a document type (DOCTYPE {name}), which is never accepted",
+            hint="tell the sender: no reply or file needs one",
+        )
+
+
+def broken(what: str, error: etree.XMLSyntaxError) -> InputRefusedError:
+    """Broken XML as our error, with the parser's reason, line and column."""
+    return InputRefusedError(f"{what} is not well-formed XML: {str(error.msg)[:200]}", hint="it may have been cut")
+
+
+def _feed(parser: etree.XMLPullParser, data: bytes, what: str) -> None:
+    try:
+        parser.feed(data)
+    except etree.XMLSyntaxError as error:
+        raise broken(what, error) from None
+
+
+def _close(parser: etree.XMLPullParser, what: str) -> etree._Element:
+    try:
+        root: etree._Element = parser.close()
+    except etree.XMLSyntaxError as error:
+        raise broken(what, error) from None
+    return root
+
+
+def _drop_before(element: etree._Element) -> None:
+    """Removes what lies before the element, on its level and on those above: clearing alone leaves empty shells."""
+    for level in (element, *element.iterancestors()):
+        parent = level.getparent()
+        while parent is not None and (before := level.getprevious()) is not None:
+            parent.remove(before)
