@@ -1,0 +1,180 @@
+"""From a landlord's file to its config: plugins judge their part, mappings are compiled, all problems told at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from hub.config.landlord_config import (
+    ConnectorConfig,
+    Connectors,
+    FeedConfig,
+    LandlordConfig,
+    SecretName,
+    mapping_version,
+)
+from hub.config.landlord_file import ConnectorEntry, Draft, FeedEntry, LandlordFile
+from hub.config.lines import Path as KeyPath
+from hub.config.problems import LandlordFileError, nearest
+from hub.config.references import Reference, fill, find_secrets
+from hub.domain.schedule import Schedule
+from hub.errors import PluginError, SettingsError, SetupError
+from hub.mapping import try_mapping
+from hub.ports import ErpConnector
+from hub.records import RECORDS, Stream
+
+_UNREAD = SecretStr("not read")
+
+
+def read_landlord(
+    path: Path | str, registry: Connectors, *, environ: Mapping[str, str] | None = None, need_secrets: bool = True
+) -> LandlordConfig:
+    """Read and judge a file in one go. Raises LandlordFileError with everything wrong, of shape and of meaning.
+
+    `need_secrets=False` (preview, dry run) takes secrets that cannot be read for granted; they are then not filled in.
+    """
+    return _Judge(Draft.read(Path(path)), registry, os.environ if environ is None else environ, need_secrets).config()
+
+
+def resolve(
+    file: LandlordFile, registry: Connectors, *, environ: Mapping[str, str] | None = None, need_secrets: bool = True
+) -> LandlordConfig:
+    """Judge a file of sound shape; its secrets are read and filled in. Raises LandlordFileError."""
+    draft = Draft(file.path, file.spot, file.identity, file.connectors, file.feeds, file.contact_points)
+    return _Judge(draft, registry, os.environ if environ is None else environ, need_secrets).config()
+
+
+class _Judge:
+    """Collects the problems of a draft part by part; a part that is wrong hides no other's problems."""
+
+    def __init__(self, draft: Draft, registry: Connectors, environ: Mapping[str, str], need_secrets: bool) -> None:
+        self.draft, self.spot, self.registry = draft, draft.spot, registry
+        self.environ, self.need_secrets = environ, need_secrets
+        self.problems: list[SetupError] = [*draft.problems]
+        self.secrets: dict[SecretName, SecretStr] = {}
+
+    def config(self) -> LandlordConfig:
+        classes = self._classes()
+        connectors = {name: self._connector(one, classes.get(name)) for name, one in self.draft.connectors.items()}
+        feeds = [made for one in self.draft.feeds.values() if (made := self._feed(one, classes))]
+        self.problems += self._rivals()
+        if self.problems or self.draft.identity is None:
+            ordered = sorted(self.problems, key=lambda problem: problem.where.line or 0)
+            raise LandlordFileError(str(self.draft.path), ordered)
+        order = list(Stream)
+        feeds.sort(key=lambda feed: order.index(feed.stream))
+        points = self.draft.contact_points
+        return LandlordConfig(self.draft.identity, connectors, tuple(feeds), points, self.registry, self.secrets)
+
+    def _classes(self) -> dict[str, type[ErpConnector[Any]]]:
+        """The plugin classes of the connectors that have one."""
+        found = {}
+        for name, entry in self.draft.connectors.items():
+            try:
+                found[name] = self.registry.connector(entry.plugin)
+            except PluginError as error:
+                self._tell(("connectors", name, "plugin"), error.message, error.hint)
+        return found
+
+    def _connector(self, entry: ConnectorEntry, plugin: type[ErpConnector[Any]] | None) -> ConnectorConfig:
+        path = ("connectors", entry.name)
+        if plugin is None:
+            return ConnectorConfig(entry.name, entry.plugin, entry.settings, entry.network)
+        references, misplaced = find_secrets(plugin.settings_model, entry.settings)
+        for one in misplaced:
+            self._tell((*path, *one.path), one.message, one.hint)
+        values = {".".join(map(str, one.path)): _UNREAD for one in misplaced}
+        for name, found in references.items():
+            values[name] = self._secret(entry.name, name, (*path, *name.split(".")), found)
+        ignored = {one.path[0] for one in misplaced}
+        self._settings(plugin.settings_model, fill(entry.settings, values), path, ignored)
+        return ConnectorConfig(entry.name, entry.plugin, entry.settings, entry.network, tuple(references))
+
+    def _secret(self, connector: str, name: str, path: KeyPath, found: Reference) -> SecretStr:
+        try:
+            value = found.read(self.draft.path.parent, self.environ)
+        except SettingsError as error:
+            if self.need_secrets:
+                self._tell(path, f"{name}: {error.message}", error.hint)
+            return _UNREAD
+        self.secrets[(connector, name)] = value
+        return value
+
+    def _settings(
+        self, model: type[BaseModel], settings: Mapping[str, Any], path: KeyPath, ignored: set[str | int]
+    ) -> None:
+        try:
+            model.model_validate(settings)
+        except ValidationError as error:
+            found = self.spot.invalid(path, model, error)
+            locs = [one["loc"] for one in error.errors(include_input=False, include_url=False)]
+            self.problems += [one for one, loc in zip(found, locs, strict=True) if not (loc and loc[0] in ignored)]
+
+    def _feed(self, entry: FeedEntry, classes: Mapping[str, type[ErpConnector[Any]]]) -> FeedConfig | None:
+        path = ("feeds", entry.name)
+        if entry.connector not in self.draft.connectors:
+            hint = nearest(entry.connector, list(self.draft.connectors)) or "write a [connectors.NAME] first"
+            self._tell((*path, "connector"), f'there is no connector "{entry.connector}"', hint)
+        plugin = classes.get(entry.connector)
+        if plugin is not None:
+            self._judge_with(plugin, entry, path)
+        fingerprint = self._mapping(entry)
+        if plugin is None or fingerprint is None:
+            return None
+        version = mapping_version(plugin.name, entry.settings, fingerprint)
+        schedule = Schedule.parse(entry.schedule)
+        return FeedConfig(
+            entry.name,
+            entry.connector,
+            entry.stream,
+            entry.mode,
+            schedule,
+            entry.settings,
+            entry.fields,
+            entry.keep,
+            version,
+        )
+
+    def _judge_with(self, plugin: type[ErpConnector[Any]], entry: FeedEntry, path: KeyPath) -> None:
+        """What the plugin says of the feed: the stream and mode, its settings, whether it wants a mapping."""
+        if refusal := plugin.refusal(entry.stream, entry.mode):
+            key = "stream" if entry.stream not in plugin.capabilities.pull else "mode"
+            self._tell((*path, key), refusal.message, refusal.hint)
+        self._settings(plugin.feed_settings_model, entry.settings, path, set())
+        if plugin.needs_mapping and entry.fields is None:
+            self._tell(path, f"{plugin.name} needs a mapping", f"write [feeds.{entry.name}.fields]")
+        if not plugin.needs_mapping and (entry.fields is not None or entry.keep):
+            key = "fields" if entry.fields is not None else "keep"
+            self._tell((*path, key), f"{plugin.name} maps by itself", f"remove {key}")
+
+    def _mapping(self, entry: FeedEntry) -> str | None:
+        """The mapping's fingerprint, "" where there is none, None where it is wrong."""
+        if entry.fields is None:
+            return ""
+        mapper, problems = try_mapping(
+            RECORDS[entry.stream],
+            entry.fields,
+            keep=entry.keep,
+            where=self.spot.where(("feeds", entry.name)),
+            locate=lambda path: self.spot.lines.find(("feeds", entry.name, *path)),
+        )
+        self.problems += problems
+        return mapper.fingerprint if mapper else None
+
+    def _rivals(self) -> Iterator[SettingsError]:
+        """Two feeds of one connector and stream, one a snapshot: what only the other brings would seem to vanish."""
+        seen: dict[tuple[str, Stream], FeedEntry] = {}
+        for entry in self.draft.feeds.values():
+            other = seen.setdefault((entry.connector, entry.stream), entry)
+            if other is not entry and "snapshot" in (entry.mode, other.mode):
+                message = f"{other.name} brings {entry.stream} of {entry.connector} already"
+                yield self.spot.problem(
+                    ("feeds", entry.name, "stream"), message, "make both delta feeds, or one of them"
+                )
+
+    def _tell(self, path: KeyPath, message: str, hint: str) -> None:
+        self.problems.append(self.spot.problem(path, message, hint))

@@ -1,0 +1,233 @@
+"""A landlord as the hub runs it: every part judged, serialisable without secrets, ready to build connectors from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import Any, Literal, Protocol
+
+from pydantic import SecretStr, ValidationError
+
+from hub.config.contact_points import ContactPoint
+from hub.config.landlord_file import Identity, Network
+from hub.config.problems import nearest
+from hub.config.references import fill
+from hub.domain.schedule import Schedule
+from hub.errors import NotFoundError, SettingsError, Where
+from hub.mapping import Mapper, compile_mapping
+from hub.ports import ConnectorSettings, ErpConnector, Feed
+from hub.records import RECORDS, Stream, field_specs
+from hub.wire.policy import NetworkPolicy
+
+FORMAT = 1
+SecretName = tuple[str, str]
+
+
+class Connectors(Protocol):
+    """Who knows the connector classes: the registry."""
+
+    def connector(self, name: str) -> type[ErpConnector[Any]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorConfig:
+    """One connector. `settings` are public: where a secret belongs stands its reference."""
+
+    name: str
+    plugin: str
+    settings: dict[str, Any]
+    network: Network
+    secret_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FeedConfig:
+    """One feed. `mapping_version` changes whenever the same file would be read otherwise."""
+
+    name: str
+    connector: str
+    stream: Stream
+    mode: Literal["snapshot", "delta"]
+    schedule: Schedule
+    settings: dict[str, Any]
+    fields: dict[str, Any] | None
+    keep: list[Any]
+    mapping_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class LandlordConfig:
+    """Built by `resolve`, or again by `from_json`. `feeds` are in the order a night applies them."""
+
+    identity: Identity
+    connectors: dict[str, ConnectorConfig]
+    feeds: tuple[FeedConfig, ...]
+    contact_points: tuple[ContactPoint, ...]
+    registry: Connectors = field(repr=False, compare=False)
+    secrets: Mapping[SecretName, SecretStr] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def slug(self) -> str:
+        return self.identity.slug
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of the JSON form: two files that mean the same have one."""
+        return sha256(self.to_json().encode()).hexdigest()
+
+    @property
+    def secret_names(self) -> frozenset[SecretName]:
+        """The secrets that have to be filled in before connectors are built."""
+        return frozenset((one.name, name) for one in self.connectors.values() for name in one.secret_fields)
+
+    def feed(self, name: str) -> FeedConfig:
+        """One feed by name. Raises NotFoundError."""
+        for feed in self.feeds:
+            if feed.name == name:
+                return feed
+        raise NotFoundError(f"{self.slug} has no feed {name!r}", hint=nearest(name, [feed.name for feed in self.feeds]))
+
+    def with_secrets(self, values: Mapping[SecretName, SecretStr]) -> LandlordConfig:
+        """The same with its secrets filled in; unknown ones are left out."""
+        return replace(self, secrets={name: values[name] for name in self.secret_names if name in values})
+
+    def build_settings(self, connector: str) -> ConnectorSettings:
+        """The connector's typed settings. Raises SettingsError when a secret is not filled in or something is wrong."""
+        one = self.connectors[connector]
+        missing = [name for name in one.secret_fields if (connector, name) not in self.secrets]
+        if missing:
+            raise SettingsError(
+                f"the secret {missing[0]} of connector {connector} is not stored",
+                hint="apply the landlord's file again",
+                where=Where(landlord=self.slug),
+            )
+        given = {name: value for (owner, name), value in self.secrets.items() if owner == connector}
+        model = self.connector_class(connector).settings_model
+        settings: ConnectorSettings = self._valid(model, fill(one.settings, given), f"connector {connector}", None)
+        return settings
+
+    def build_feed(self, name: str) -> Feed:
+        """What a connector is given of a feed, its mapping compiled."""
+        feed = self.feed(name)
+        model = self.connector_class(feed.connector).feed_settings_model
+        settings = self._valid(model, feed.settings, f"feed {name}", name)
+        return Feed(name, feed.stream, feed.mode, settings, self._mapper(feed))
+
+    def connector_class(self, connector: str) -> type[ErpConnector[Any]]:
+        """The plugin's class. Raises PluginError when the plugin is gone or broken."""
+        return self.registry.connector(self.connectors[connector].plugin)
+
+    def network(self, connector: str) -> NetworkPolicy:
+        return self.connectors[connector].network.policy()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is allowed, but hardly meant."""
+        return [*_missing_parents(self.feeds), *_idle(self.connectors, self.feeds)]
+
+    def to_json(self) -> str:
+        """Everything but the secrets, in a form that is the same for the same meaning."""
+        content = {
+            "format": FORMAT,
+            "landlord": self.identity.model_dump(mode="json"),
+            "connectors": {name: _connector_plain(one) for name, one in self.connectors.items()},
+            "feeds": [_feed_plain(feed) for feed in self.feeds],
+            "contact_points": [point.plain() for point in self.contact_points],
+        }
+        return json.dumps(content, ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | Mapping[str, Any], registry: Connectors) -> LandlordConfig:
+        """The config again, from `to_json`'s text or the object it stands for; secrets are still to be filled in."""
+        content: Mapping[str, Any] = json.loads(text) if isinstance(text, str) else text
+        if content.get("format") != FORMAT:
+            raise SettingsError("the stored configuration has another format", hint="apply the landlord's file again")
+        return cls(
+            Identity.model_validate(content["landlord"]),
+            {name: _connector_again(name, one) for name, one in content["connectors"].items()},
+            tuple(_feed_again(feed) for feed in content["feeds"]),
+            tuple(ContactPoint.model_validate(point) for point in content["contact_points"]),
+            registry,
+        )
+
+    def _mapper(self, feed: FeedConfig) -> Mapper | None:
+        if feed.fields is None:
+            return None
+        where = Where(landlord=self.slug, feed=feed.name)
+        return compile_mapping(RECORDS[feed.stream], feed.fields, keep=feed.keep, where=where)
+
+    def _valid(self, model: Any, settings: Mapping[str, Any], what: str, feed: str | None) -> Any:
+        try:
+            return model.model_validate(settings)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            raise SettingsError(
+                f"{what}: {'.'.join(map(str, first['loc']))} {first['msg']}",
+                hint="correct the landlord's file and apply it again",
+                where=Where(landlord=self.slug, feed=feed),
+            ) from None
+
+
+def mapping_version(plugin: str, settings: Mapping[str, Any], fingerprint: str) -> str:
+    """What a file's claim is made for: the mapping, and the connector's settings that say how the file is read."""
+    canonical = json.dumps([plugin, settings, fingerprint], ensure_ascii=False, sort_keys=True)
+    return sha256(canonical.encode()).hexdigest()
+
+
+def parents(stream: Stream) -> set[Stream]:
+    """The streams a stream's rows cannot do without."""
+    anchors = {record.anchor: record.stream for record in RECORDS.values() if record.anchor}
+    needed = {
+        anchors[spec.column.refers] for spec in field_specs(RECORDS[stream]) if spec.required and spec.column.refers
+    }
+    return needed - {stream}
+
+
+def _missing_parents(feeds: tuple[FeedConfig, ...]) -> list[str]:
+    brought = {(feed.connector, feed.stream) for feed in feeds}
+    return [
+        f"feed {feed.name} refers to {parent}, but no feed of {feed.connector} brings them: its rows will wait"
+        for feed in feeds
+        for parent in sorted(parents(feed.stream))
+        if (feed.connector, parent) not in brought
+    ]
+
+
+def _idle(connectors: Mapping[str, ConnectorConfig], feeds: tuple[FeedConfig, ...]) -> list[str]:
+    used = {feed.connector for feed in feeds}
+    return [f"connector {name} has no feed" for name in connectors if name not in used]
+
+
+def _connector_plain(one: ConnectorConfig) -> dict[str, Any]:
+    return {
+        "plugin": one.plugin,
+        "settings": one.settings,
+        "network": one.network.model_dump(mode="json", exclude_defaults=True),
+        "secret_fields": list(one.secret_fields),
+    }
+
+
+def _connector_again(name: str, content: Mapping[str, Any]) -> ConnectorConfig:
+    network = Network.model_validate(content["network"])
+    return ConnectorConfig(name, content["plugin"], content["settings"], network, tuple(content["secret_fields"]))
+
+
+def _feed_plain(feed: FeedConfig) -> dict[str, Any]:
+    return {
+        "name": feed.name,
+        "connector": feed.connector,
+        "stream": feed.stream.value,
+        "mode": feed.mode,
+        "schedule": feed.schedule.text,
+        "settings": feed.settings,
+        "fields": feed.fields,
+        "keep": feed.keep,
+        "mapping_version": feed.mapping_version,
+    }
+
+
+def _feed_again(content: Mapping[str, Any]) -> FeedConfig:
+    schedule = Schedule.parse(content["schedule"])
+    return FeedConfig(**{**content, "stream": Stream(content["stream"]), "schedule": schedule})

@@ -1,0 +1,262 @@
+"""From entry points to connector classes, plugin by plugin: a broken or foreign one is named, and hurts nobody else."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib.metadata import Distribution, EntryPoint
+from types import MappingProxyType
+from typing import Any
+
+import pluggy
+from pydantic import BaseModel, SecretBytes, SecretStr
+
+from hub import hookspecs
+from hub.errors import PluginError
+from hub.hookspecs import ENTRY_POINT_GROUP, PLUGIN_API
+from hub.ports import CallSource, Capabilities, ConnectorSettings, ErpConnector, FeedSettings, FileSource
+
+Connector = type[ErpConnector[Any]]
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# What must be there, and the words of `[connectors.X]` and `[feeds.X]` that are the hub's.
+_MODELS: tuple[tuple[str, type[BaseModel], frozenset[str]], ...] = (
+    ("settings_model", ConnectorSettings, frozenset({"plugin", "network"})),
+    ("feed_settings_model", FeedSettings, frozenset({"connector", "stream", "mode", "schedule", "fields", "keep"})),
+)
+_EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A plugin that was found, allowed and sound."""
+
+    name: str
+    connectors: tuple[str, ...]
+    api: tuple[int, int]
+    distribution: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPlugin:
+    """A plugin that is allowed and cannot be used, with why and what to do."""
+
+    name: str
+    reason: str
+    distribution: str = ""
+    version: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What this installation can use. Made by `load`, as often as asked: nothing is kept between two loads."""
+
+    connectors: Mapping[str, Connector]
+    plugins: tuple[Plugin, ...] = ()
+    broken: tuple[BrokenPlugin, ...] = ()
+    not_allowed: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, allowed: Collection[str], entry_points: Iterable[EntryPoint] | None = None) -> Registry:
+        """Load the plugins allowed by name; others are listed, and their code is never run. Raises nothing."""
+        found = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points
+        loading = _Loading()
+        names = set()
+        not_allowed = set()
+        for entry_point in sorted(found, key=lambda one: (one.name, one.value)):
+            names.add(entry_point.name)
+            if entry_point.name in allowed:
+                loading.add(entry_point)
+            else:
+                not_allowed.add(entry_point.name)
+        for name in sorted(set(allowed) - names):
+            hint = f"install it with pip, or take {name} out of HOUSING_HUB_PLUGINS"
+            loading.broken.append(BrokenPlugin(name, "no installed package brings a plugin of this name", hint=hint))
+        return cls(
+            MappingProxyType(loading.connectors),
+            tuple(loading.plugins),
+            tuple(loading.broken),
+            tuple(sorted(not_allowed)),
+        )
+
+    def connector(self, name: str) -> Connector:
+        """A connector class by the name landlords write. Raises PluginError with what to do."""
+        if name in self.connectors:
+            return self.connectors[name]
+        for broken in self.broken:
+            if broken.name == name:
+                raise PluginError(f"the plugin {name!r} cannot be used: {broken.reason}", hint=broken.hint)
+        if name in self.not_allowed:
+            raise PluginError(
+                f"the plugin {name!r} is installed but not allowed", hint=f"add {name} to HOUSING_HUB_PLUGINS"
+            )
+        near = get_close_matches(name, self.connectors, 1)
+        known = ", ".join(sorted(self.connectors)) or "none"
+        raise PluginError(
+            f"there is no connector {name!r}", hint=f'did you mean "{near[0]}"?' if near else f"there are: {known}"
+        )
+
+
+class _RefusedError(Exception):
+    """Why a plugin cannot be used, on its way to becoming a `BrokenPlugin`."""
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.hint = reason, hint
+
+
+@dataclass(slots=True)
+class _Loading:
+    """The registry in the making."""
+
+    connectors: dict[str, Connector] = field(default_factory=dict)
+    plugins: list[Plugin] = field(default_factory=list)
+    broken: list[BrokenPlugin] = field(default_factory=list)
+
+    def add(self, entry_point: EntryPoint) -> None:
+        """Load one plugin, or note why not."""
+        distribution, version = _origin(entry_point.dist)
+        try:
+            if entry_point.name in {plugin.name for plugin in self.plugins}:
+                raise _RefusedError("another package brings a plugin of this name", "uninstall one of the two")
+            module = _imported(entry_point)
+            api = _api(module)
+            classes = _registered(entry_point.name, module)
+            self._refuse_taken(classes)
+        except _RefusedError as refused:
+            self.broken.append(BrokenPlugin(entry_point.name, refused.reason, distribution, version, refused.hint))
+            return
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's module, imported and asked
+            reason = f"its own code failed: {type(error).__name__}: {error}"
+            self.broken.append(BrokenPlugin(entry_point.name, reason, distribution, version, "ask the plugin's author"))
+            return
+        self.connectors |= {one.name: one for one in classes}
+        names = tuple(one.name for one in classes)
+        self.plugins.append(Plugin(entry_point.name, names, api, distribution, version))
+
+    def _refuse_taken(self, classes: list[Connector]) -> None:
+        names = [one.name for one in classes]
+        for name in names:
+            if name in self.connectors or names.count(name) > 1:
+                raise _RefusedError(f"the connector name {name!r} is taken", "a connector needs a name of its own")
+
+
+def _origin(distribution: Distribution | None) -> tuple[str, str]:
+    return ("", "") if distribution is None else (distribution.name, distribution.version)
+
+
+def _imported(entry_point: EntryPoint) -> Any:
+    try:
+        return entry_point.load()
+    except ImportError as error:
+        raise _not_importable(entry_point, error) from error
+
+
+def _not_importable(entry_point: EntryPoint, error: ImportError) -> _RefusedError:
+    """Which package is missing, and the extra that brings it, if the plugin's distribution names one."""
+    missing = (error.name or "").partition(".")[0]
+    if missing in ("", "hub", entry_point.module.partition(".")[0]):
+        return _RefusedError(f"it cannot be imported: {error}", "reinstall the plugin, or ask its author")
+    extra = _extra_with(entry_point.dist, missing)
+    if extra and entry_point.dist:
+        return _RefusedError(f"the package {missing!r} is missing", f'pip install "{entry_point.dist.name}[{extra}]"')
+    return _RefusedError(f"the package {missing!r} is missing", f"install {missing} beside the plugin")
+
+
+def _extra_with(distribution: Distribution | None, module: str) -> str | None:
+    for requirement in (distribution.requires or []) if distribution else []:
+        name, extra = _REQUIREMENT.match(requirement), _EXTRA.search(requirement)
+        if name and extra and name.group().lower().replace("-", "_") == module.lower():
+            return extra[1]
+    return None
+
+
+def _api(module: Any) -> tuple[int, int]:
+    """The plugin API the module was written for."""
+    ours = ".".join(map(str, PLUGIN_API))
+    written = getattr(module, "HUB_API", None)
+    if written is None:
+        raise _RefusedError("it does not say which plugin API it was written for", f"add HUB_API = {PLUGIN_API} to it")
+    if not (isinstance(written, tuple) and len(written) == 2 and all(type(part) is int for part in written)):
+        raise _RefusedError(f"its HUB_API is {written!r}", f"write HUB_API = {PLUGIN_API}")
+    if written[0] != PLUGIN_API[0] or written[1] > PLUGIN_API[1]:
+        theirs = ".".join(map(str, written))
+        older = written < PLUGIN_API
+        hint = "install a newer version of the plugin" if older else "upgrade Housing Hub, or install an older plugin"
+        raise _RefusedError(f"it was written for plugin API {theirs}, this hub has {ours}", hint)
+    return written[0], written[1]
+
+
+def _registered(name: str, module: Any) -> list[Connector]:
+    """What the module's hook brings, judged."""
+    manager = pluggy.PluginManager("housing_hub")
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(module, name)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise _RefusedError(f"a hook does not fit: {_first_line(error)}", _hooks_hint(module)) from error
+    if not manager.hook.register_erp_connectors.get_hookimpls():
+        raise _RefusedError("it implements no hook", "write register_erp_connectors with @hookimpl")
+    brought = manager.hook.register_erp_connectors()
+    if not brought or not isinstance(brought[0], list):
+        raise _RefusedError("register_erp_connectors gives no list", "return [YourConnector]")
+    return [_sound(one) for one in brought[0]]
+
+
+def _sound(connector: Any) -> Connector:
+    """The class, if it keeps the form of `hub.ports`."""
+    if not (isinstance(connector, type) and issubclass(connector, CallSource | FileSource)):
+        raise _RefusedError(f"it registers {connector!r}", "register subclasses of CallSource or FileSource")
+    called = connector.__qualname__
+    if inspect.isabstract(connector):
+        lacking = ", ".join(sorted(connector.__abstractmethods__))
+        raise _RefusedError(f"{called} lacks {lacking}", "write these methods")
+    name = getattr(connector, "name", None)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise _RefusedError(f"{called}.name is {name!r}", 'give it a name like "lake": small letters, digits, _')
+    _refuse_models(connector, called)
+    return connector
+
+
+def _refuse_models(connector: Connector, called: str) -> None:
+    for attribute, base, ours in _MODELS:
+        model = getattr(connector, attribute, None)
+        if not (isinstance(model, type) and issubclass(model, base)):
+            raise _RefusedError(f"{called}.{attribute} is {model!r}", f"make it a subclass of {base.__name__}")
+        if taken := sorted(ours & model.model_fields.keys()):
+            raise _RefusedError(
+                f"{called}.{attribute} has a field {taken[0]!r}", "the landlord's file uses that word itself"
+            )
+    if not isinstance(connector.capabilities, Capabilities):
+        raise _RefusedError(f"{called}.capabilities is {connector.capabilities!r}", "make it a Capabilities")
+    if _asks_for_secret(connector.feed_settings_model):
+        raise _RefusedError(
+            f"the feed settings of {called} hold a secret", "secrets belong to the connector's settings"
+        )
+
+
+def _asks_for_secret(model: type[BaseModel]) -> bool:
+    texts = [str(info.annotation) for info in model.model_fields.values()]
+    return any(kind.__name__ in text for text in texts for kind in (SecretStr, SecretBytes))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def _hooks_hint(module: Any) -> str:
+    """The hook that was meant, for a misspelt one."""
+    hooks = [name for name, thing in vars(hookspecs).items() if hasattr(thing, "housing_hub_spec")]
+    written = [name for name in dir(module) if hasattr(getattr(module, name, None), "housing_hub_impl")]
+    for name in written:
+        near = [] if name in hooks else get_close_matches(name, hooks, 1)
+        if near:
+            return f"did you mean {near[0]}?"
+    return f"the hooks are {', '.join(hooks)}, each without arguments"
