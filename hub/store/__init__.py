@@ -1,0 +1,1 @@
+"""SQLAlchemy tables, queries, migrations, roles and row-level security: the only room that knows SQL."""

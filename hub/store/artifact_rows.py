@@ -1,0 +1,110 @@
+"""Claims on raw input: the same content is applied once under one mapping, whatever its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.store.tables import artifact
+
+ArtifactState = Literal["claimed", "applied", "refused", "superseded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A raw input as it was seen at the source. `group`: what belongs to one snapshot."""
+
+    feed: str
+    sha256: str
+    mapping_version: str
+    name: str
+    size: int
+    modified: datetime | None = None
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactClaim:
+    """What a claim found. `state` "claimed" is ours to read (`fresh` False: taken up again after a crash or a retry);
+    "applied" was dealt with before, by `run_id`."""
+
+    state: ArtifactState
+    fresh: bool
+    run_id: int
+    blob_id: UUID | None
+
+
+async def claim_artifact(
+    conn: AsyncConnection, *, landlord: str, seen: Seen, run_id: int, now: datetime, blob_id: UUID | None = None
+) -> ArtifactClaim:
+    """Claim a content for a run. One that is not applied now (never was, was refused, or a later snapshot came after
+    it) passes to this run; its stored blob is kept."""
+    mine = {"landlord_id": landlord, "feed": seen.feed, "sha256": seen.sha256, "mapping_version": seen.mapping_version}
+    facts = {"name": seen.name, "size": seen.size, "modified": seen.modified, "group_key": seen.group}
+    statement = upsert(artifact).values(
+        state="claimed", run_id=run_id, blob_id=blob_id, claimed_at=now, **mine, **facts
+    )
+    added = await conn.execute(statement.on_conflict_do_nothing().returning(artifact.c.sha256))
+    if added.scalar_one_or_none() is not None:
+        return ArtifactClaim("claimed", True, run_id, blob_id)
+    open_again = update(artifact).where(*_is(landlord, seen), artifact.c.state != "applied")
+    await conn.execute(open_again.values(state="claimed", run_id=run_id, **facts))
+    row = (await conn.execute(select(artifact).where(*_is(landlord, seen)))).one()
+    return ArtifactClaim(row.state, False, row.run_id, row.blob_id)
+
+
+async def mark_artifact(
+    conn: AsyncConnection, *, landlord: str, seen: Seen, state: ArtifactState, blob_id: UUID | None = None
+) -> None:
+    """Say what became of a claim, in the transaction that applied or refused it. `blob_id` None keeps what is there."""
+    values: dict[str, Any] = {"state": state} | ({"blob_id": blob_id} if blob_id else {})
+    await conn.execute(update(artifact).where(*_is(landlord, seen)).values(values))
+
+
+async def supersede_artifacts(
+    conn: AsyncConnection, *, landlord: str, feed: str, kept: Sequence[Seen], mode: Literal["snapshot", "delta"]
+) -> None:
+    """What is applied now takes the place of others, which may be applied again: of all that was before a snapshot,
+    of the same content under another mapping in a delta."""
+    own = [(seen.sha256, seen.mapping_version) for seen in kept]
+    statement = update(artifact).where(
+        artifact.c.landlord_id == landlord,
+        artifact.c.feed == feed,
+        artifact.c.state == "applied",
+        tuple_(artifact.c.sha256, artifact.c.mapping_version).not_in(own),
+    )
+    if mode == "delta":
+        statement = statement.where(artifact.c.sha256.in_([seen.sha256 for seen in kept]))
+    await conn.execute(statement.values(state="superseded"))
+
+
+async def see_again(conn: AsyncConnection, *, landlord: str, seen: Seen) -> None:
+    """An applied content was met under another name or time: by that it is known from now on."""
+    facts = {"name": seen.name, "size": seen.size, "modified": seen.modified, "group_key": seen.group}
+    differs = or_(*(artifact.c[name].is_distinct_from(value) for name, value in facts.items()))
+    await conn.execute(update(artifact).where(*_is(landlord, seen), differs).values(facts))
+
+
+async def find_applied(
+    conn: AsyncConnection, *, landlord: str, feed: str, mapping_version: str, name: str, size: int, modified: datetime
+) -> bool:
+    """Whether a file of this name, size and time is applied under this mapping: then it need not be fetched."""
+    same = {"landlord_id": landlord, "feed": feed, "mapping_version": mapping_version, "name": name, "size": size}
+    statement = select(artifact.c.sha256).where(
+        *(artifact.c[column] == value for column, value in same.items()),
+        artifact.c.modified == modified,
+        artifact.c.state == "applied",
+    )
+    return (await conn.execute(statement.limit(1))).first() is not None
+
+
+def _is(landlord: str, seen: Seen) -> tuple[Any, ...]:
+    key = {"feed": seen.feed, "sha256": seen.sha256, "mapping_version": seen.mapping_version}
+    return (artifact.c.landlord_id == landlord, *(artifact.c[name] == value for name, value in key.items()))

@@ -1,0 +1,67 @@
+"""A feed's checkpoint: how far it is read and applied, written in the transaction that applies its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.store.tables import feed_state
+
+_NAMES = ("feed", "stream", "source", "mapping_version", "cursor", "generation", "last_good_run", "as_of")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """Where a feed stands. `generation` counts what was applied; `as_of`: when that was read at the source."""
+
+    feed: str
+    stream: str
+    source: str
+    mapping_version: str
+    cursor: str | None
+    generation: int
+    last_good_run: int | None
+    as_of: datetime | None
+
+
+async def get_feed_state(conn: AsyncConnection, *, landlord: str, feed: str) -> FeedState | None:
+    """The feed's checkpoint; None before its first good run."""
+    statement = select(*(feed_state.c[name] for name in _NAMES))
+    row = (
+        await conn.execute(statement.where(feed_state.c.landlord_id == landlord, feed_state.c.feed == feed))
+    ).one_or_none()
+    return None if row is None else FeedState(**row._mapping)
+
+
+async def date_feed(conn: AsyncConnection, *, landlord: str, feed: str, as_of: datetime) -> None:
+    """What is held was found to be true at a later time too."""
+    older = (feed_state.c.landlord_id == landlord, feed_state.c.feed == feed, feed_state.c.as_of < as_of)
+    await conn.execute(update(feed_state).where(*older).values(as_of=as_of))
+
+
+async def advance_feed(
+    conn: AsyncConnection,
+    *,
+    landlord: str,
+    feed: str,
+    stream: str,
+    source: str,
+    mapping_version: str,
+    cursor: str | None,
+    run_id: int,
+    as_of: datetime,
+) -> int:
+    """Move the checkpoint on, in the applying transaction. Gives the new generation."""
+    values: dict[str, Any] = {"stream": stream, "source": source, "mapping_version": mapping_version, "cursor": cursor}
+    values |= {"last_good_run": run_id, "as_of": as_of}
+    statement = upsert(feed_state).values(landlord_id=landlord, feed=feed, generation=1, **values)
+    statement = statement.on_conflict_do_update(
+        index_elements=["landlord_id", "feed"], set_={**values, "generation": feed_state.c.generation + 1}
+    )
+    generation: int = (await conn.execute(statement.returning(feed_state.c.generation))).scalar_one()
+    return generation

@@ -1,0 +1,81 @@
+"""Tenant accounts with the figures their balance is worked out from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import text
+
+from hub.store.reads.columns import grouped, listed
+from hub.store.reads.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account. `balance_cents` is the ERP's own where it gives one; sums are over the entries held, in cents.
+
+    `due_debits_cents`: what has fallen due up to the day asked about; `credits_cents`: all credits, negative.
+    `as_of`: when the older of its two feeds (accounts, ledger) was last read.
+    """
+
+    id: UUID
+    kind: str
+    number: str
+    opening_on: date | None
+    opening_cents: int | None
+    balance_on: date | None
+    balance_cents: int | None
+    entries: int
+    entries_cents: int
+    due_debits_cents: int
+    credits_cents: int
+    last_posted_on: date | None
+    as_of: datetime | None
+
+
+# PostgreSQL sums a bigint as numeric; a landlord's whole ledger stays inside a bigint (hub.domain.money).
+_FIGURES = """
+    select count(*) as entries, max(e.posted_on) as last_posted_on,
+      cast(coalesce(sum(e.amount_cents), 0) as bigint) as entries_cents,
+      cast(coalesce(sum(e.amount_cents) filter (
+        where e.amount_cents > 0 and coalesce(e.due_on, e.posted_on) <= :today), 0) as bigint) as due_debits_cents,
+      cast(coalesce(sum(e.amount_cents) filter (where e.amount_cents < 0), 0) as bigint) as credits_cents
+    from ledger_entry e
+    where e.landlord_id = a.landlord_id and e.account_id = a.id and e.missing_since is null"""
+_AS_OF = """(
+    select min(f.as_of) from feed_state f
+    where f.landlord_id = a.landlord_id and f.source = a.source and f.stream in ('accounts', 'ledger_entries'))"""
+_SUMS = ("entries", "entries_cents", "due_debits_cents", "credits_cents", "last_posted_on")
+_COLUMNS = listed(AccountRow, "a", as_of=_AS_OF, **{name: f"figures.{name}" for name in _SUMS})
+_ORDER = "a.kind <> 'rent', a.number, a.id"
+
+_OF_CONTRACTS = text(f"""
+    select ac.contract_id, {_COLUMNS}
+    from account_contract ac
+    join account a on a.landlord_id = ac.landlord_id and a.id = ac.account_id
+    cross join lateral ({_FIGURES}) as figures
+    where ac.contract_id = any(cast(:ids as uuid[])) and ac.missing_since is null
+    order by {_ORDER}""")
+
+_BY_IDS = text(f"""
+    select {_COLUMNS}
+    from account a
+    cross join lateral ({_FIGURES}) as figures
+    where a.id = any(cast(:ids as uuid[])) and exists (
+      select 1 from account_contract ac
+      where ac.landlord_id = a.landlord_id and ac.account_id = a.id and ac.missing_since is null)
+    order by {_ORDER}""")
+
+
+async def of_contracts(reading: Reading, contracts: Sequence[UUID], *, today: date) -> dict[UUID, list[AccountRow]]:
+    """The accounts that cover each contract, rent accounts first; an account may stand under several."""
+    found = await reading.rows(_OF_CONTRACTS, ids=list(contracts), today=today)
+    return grouped((row[0], AccountRow(*row[1:])) for row in found)
+
+
+async def by_ids(reading: Reading, ids: Sequence[UUID], *, today: date) -> list[AccountRow]:
+    """The accounts among `ids` this session may see, rent accounts first."""
+    return [AccountRow(*row) for row in await reading.rows(_BY_IDS, ids=list(ids), today=today)]

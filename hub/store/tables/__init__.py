@@ -1,0 +1,41 @@
+"""Every table of the hub. Canonical tables are derived from the records; the rest is the hub's own book-keeping."""
+
+from hub.store.tables.base import ANYONE, metadata
+from hub.store.tables.canonical import STREAM_TABLES, external_key, table_of
+from hub.store.tables.files import blob, document_file
+from hub.store.tables.landlords import (
+    access_token,
+    connector_secret,
+    connector_state,
+    contact_hours,
+    contact_point,
+    landlord,
+    landlord_config,
+    landlord_key,
+)
+from hub.store.tables.work import artifact, feed_run, feed_state, job, quarantine, run, schedule
+
+__all__ = [
+    "ANYONE",
+    "STREAM_TABLES",
+    "access_token",
+    "artifact",
+    "blob",
+    "connector_secret",
+    "connector_state",
+    "contact_hours",
+    "contact_point",
+    "document_file",
+    "external_key",
+    "feed_run",
+    "feed_state",
+    "job",
+    "landlord",
+    "landlord_config",
+    "landlord_key",
+    "metadata",
+    "quarantine",
+    "run",
+    "schedule",
+    "table_of",
+]
