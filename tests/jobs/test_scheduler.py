@@ -1,0 +1,132 @@
+"""Schedules: a slot gives one run, whoever ticks and however late."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from hub.jobs import RUN_KIND, RUN_ORDER_KEY, RUN_QUEUE, tick
+from hub.jobs.scheduler import keep_ticking
+from hub.store import schedule_rows
+from hub.store.schedule_rows import ScheduleRow
+
+RIVES, TILLEULS = "rives-doise", "cite-des-tilleuls"
+PARIS = "Europe/Paris"
+SLOT = datetime(2026, 11, 20, 3, 30, tzinfo=UTC)  # half past four in Paris
+
+
+class CountingBell:
+    def __init__(self) -> None:
+        self.rung: list[str] = []
+
+    def ring(self, queue: str) -> None:
+        self.rung.append(queue)
+
+    def close(self, seconds: float = 2.0) -> None: ...
+
+
+async def _plan(house: Any, landlord: str, *rows: ScheduleRow) -> bool:
+    async with house.as_landlord(landlord) as conn:
+        return await schedule_rows.put_schedules(conn, landlord=landlord, wanted=rows)
+
+
+async def _planned(house: Any, landlord: str = RIVES) -> list[ScheduleRow]:
+    async with house.as_landlord(landlord) as conn:
+        return await schedule_rows.list_schedules(conn)
+
+
+async def _asked(house: Any, landlord: str = RIVES) -> list[Any]:
+    async with house.as_landlord(landlord) as conn:
+        shown = "queue, kind, order_key, dedup_key, payload, run_at"
+        return list((await conn.execute(text(f"select {shown} from job order by id"))).all())
+
+
+def _daily(next_run: datetime | None = SLOT, *, feeds: tuple[str, ...] = ("ledger",)) -> ScheduleRow:
+    return ScheduleRow("daily 04:30", PARIS, feeds, next_run)
+
+
+async def test_a_slot_that_has_come_asks_for_one_run_and_rings(house: Any) -> None:
+    bell = CountingBell()
+    await _plan(house, RIVES, _daily())
+    assert await tick(house.dispatch_engine, house.clock, bell) == 1
+    (asked,) = await _asked(house)
+    assert (asked.queue, asked.kind, asked.order_key) == (RUN_QUEUE, RUN_KIND, RUN_ORDER_KEY)
+    assert asked.payload == {"schedule": "daily 04:30", "slot": SLOT.isoformat()}
+    assert bell.rung == [RUN_QUEUE]
+    (row,) = await _planned(house)
+    assert (row.last_slot, row.next_run) == (SLOT, datetime(2026, 11, 21, 3, 30, tzinfo=UTC))
+
+
+async def test_nothing_is_asked_for_before_the_slot_and_nothing_rings(house: Any) -> None:
+    bell = CountingBell()
+    house.clock.move(seconds=-1)
+    await _plan(house, RIVES, _daily(), ScheduleRow("manual", PARIS, ("sites",), None))
+    assert await tick(house.dispatch_engine, house.clock, bell) == 0
+    assert (await _asked(house), bell.rung) == ([], [])
+
+
+async def test_several_schedulers_at_once_give_one_run_a_slot(house: Any) -> None:
+    for landlord in (RIVES, TILLEULS):
+        await _plan(house, landlord, _daily(), ScheduleRow("every 15 minutes", PARIS, ("contracts",), SLOT))
+    ticks = (tick(house.dispatch_engine, house.clock, CountingBell()) for _ in range(5))
+    assert sum(await asyncio.gather(*ticks)) == 4
+    assert len(await _asked(house)) == len(await _asked(house, TILLEULS)) == 2
+
+
+async def test_slots_missed_while_nothing_ran_become_one_run(house: Any) -> None:
+    await _plan(house, RIVES, ScheduleRow("every 15 minutes", PARIS, ("contracts",), SLOT))
+    house.clock.move(days=3, minutes=7)
+    assert await tick(house.dispatch_engine, house.clock, CountingBell()) == 1
+    assert len(await _asked(house)) == 1
+    (row,) = await _planned(house)
+    assert row.next_run == datetime(2026, 11, 23, 3, 45, tzinfo=UTC)
+
+
+async def test_while_a_schedules_run_waits_to_begin_its_next_slots_ask_for_nothing(house: Any) -> None:
+    await _plan(house, RIVES, ScheduleRow("every 15 minutes", PARIS, ("contracts",), SLOT))
+    for _ in range(3):
+        await tick(house.dispatch_engine, house.clock, CountingBell())
+        house.clock.move(minutes=15)
+    assert len(await _asked(house)) == 1
+    async with house.as_landlord() as conn:
+        await conn.execute(text("update job set state = 'leased'"))
+    await tick(house.dispatch_engine, house.clock, CountingBell())
+    assert len(await _asked(house)) == 2
+
+
+async def test_an_expression_this_version_cannot_read_holds_up_no_other(house: Any) -> None:
+    await _plan(house, RIVES, ScheduleRow("when the moon is full", PARIS, ("sites",), SLOT), _daily())
+    assert await tick(house.dispatch_engine, house.clock, CountingBell()) == 2
+    rows = {row.name: row.next_run for row in await _planned(house)}
+    assert rows["when the moon is full"] is None
+    assert rows["daily 04:30"] is not None
+
+
+async def test_a_landlords_schedules_follow_its_file_and_keep_their_next_slot(house: Any) -> None:
+    later = datetime(2026, 11, 25, 3, 30, tzinfo=UTC)
+    assert await _plan(house, RIVES, _daily(), ScheduleRow("every 15 minutes", PARIS, ("contracts",), SLOT))
+    assert not await _plan(house, RIVES, _daily(later), ScheduleRow("every 15 minutes", PARIS, ("contracts",), later))
+    assert {row.next_run for row in await _planned(house)} == {SLOT}, "applying the same again moves no slot"
+    assert await _plan(house, RIVES, _daily(later, feeds=("ledger", "notices")))
+    assert await _planned(house) == [_daily(SLOT, feeds=("ledger", "notices"))]
+    moved = ScheduleRow("daily 04:30", "America/Cayenne", ("ledger",), later)
+    assert await _plan(house, RIVES, moved)
+    assert await _planned(house) == [moved], "in another time zone the next slot is another instant"
+
+
+async def test_the_scheduler_goes_on_ticking_until_it_is_stopped(house: Any) -> None:
+    await _plan(house, RIVES, ScheduleRow("every 30 seconds", PARIS, ("contracts",), SLOT))
+    stop, runtime = asyncio.Event(), house.runtime()
+    ticking = asyncio.create_task(keep_ticking(runtime, stop=stop, seconds=0.01))
+
+    async def asked() -> bool:
+        return len(await _asked(house)) == 1
+
+    await house.until(asked)
+    stop.set()
+    async with asyncio.timeout(5):
+        await ticking
+    assert (runtime.metrics.registry.get_sample_value("hub_scheduler_ticks_total", {"outcome": "done"}) or 0) >= 1
