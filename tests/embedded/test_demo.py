@@ -1,0 +1,65 @@
+"""What the demo prepares and tells, apart from the processes it runs."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.cli import demo
+from hub.errors import SetupError
+
+ROOT = Path(__file__).parents[2]
+WORLD: dict[str, Any] = {
+    "soap": {"port": 41001, "wsdl": "http://127.0.0.1:41001/erp/ServiceLocatif?wsdl"},
+    "sftp": {"port": 41002, "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"},
+}
+
+
+def test_the_landlords_files_get_the_sandboxs_addresses_keys_and_secrets(tmp_path: Path) -> None:
+    rives, tilleuls = demo.write_landlord_files(tmp_path, WORLD, source=ROOT / "landlords")
+
+    soap = tomllib.loads(rives.read_text())["connectors"]["erp"]
+    sftp = tomllib.loads(tilleuls.read_text())["connectors"]["erp"]
+    assert soap["wsdl"] == WORLD["soap"]["wsdl"]
+    assert (rives.parent / soap["password"]["file"]).resolve() == tmp_path / "sandbox" / "secrets" / "rives_password"
+    assert (sftp["port"], sftp["host_key"]) == (41002, WORLD["sftp"]["host_key"])
+    assert (rives.parent / sftp["private_key"]["file"]).resolve() == tmp_path / "sandbox" / "secrets" / "tilleuls_key"
+
+
+def test_outside_the_project_the_demo_says_where_to_run_it(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"rives-doise\.toml") as refused:
+        demo.write_landlord_files(tmp_path, WORLD, source=tmp_path / "nowhere")
+    assert "project's folder" in refused.value.hint
+
+
+def test_the_sandbox_keeps_its_ports_and_leaves_taken_ones() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as probe:
+        port, other = taken.getsockname()[1], probe.getsockname()[1]
+        probe.close()
+        state = {"soap": {"port": other}, "sftp": {"port": port}}
+
+        soap, sftp = demo.sandbox_ports(state)
+
+    assert soap == other
+    assert sftp not in (port, soap)
+
+
+def test_a_sandbox_state_cut_in_the_middle_counts_as_none(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text('{"soap": {"po')
+    assert demo.read_state(tmp_path) == {}
+
+
+def test_the_command_told_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    usual = demo.command_line(ROOT / ".housing-hub")
+    assert Path(*shlex.split(usual)).samefile(Path(sys.executable).with_name("housing-hub"))
+
+    elsewhere = shlex.split(demo.command_line(tmp_path / "my data"))
+    assert elsewhere == [f"HOUSING_HUB_DATA_DIR={tmp_path}/my data", *shlex.split(usual)]
