@@ -1,0 +1,235 @@
+"""Both landlords' ERPs in one process, over a folder that remembers ports, keys, passwords and the day it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from shutil import rmtree
+from threading import Lock
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from hub.sandbox.files import write_first, write_next
+from hub.sandbox.keys import host_key_line, new_key, password, read_key
+from hub.sandbox.lock import FolderLock
+from hub.sandbox.model import Landlord, World
+from hub.sandbox.sftp_server import SftpServer
+from hub.sandbox.soap_server import SoapServer
+from hub.sandbox.truth import truth
+from hub.sandbox.world import advance, build_world
+
+HOST, USER = "127.0.0.1", "hub"
+STATE = "state.json"
+LAYOUT = 1
+_RIVES_PASSWORD, _TILLEULS_PASSWORD = "secrets/rives_password", "secrets/tilleuls_password"
+_TILLEULS_KEY, _TILLEULS_HOST_KEY = "secrets/tilleuls_key", "secrets/tilleuls_host_key"
+ServerT = TypeVar("ServerT")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a folder remembers of its world. Another `layout` (of files), seed or size means another world."""
+
+    layout: int
+    seed: int
+    contracts: int | None
+    base: str
+    day: str
+
+    def is_of(self, *, seed: int, contracts: int | None, today: date) -> bool:
+        same = (self.layout, self.seed, self.contracts) == (LAYOUT, seed, contracts)
+        return same and date.fromisoformat(self.base) <= today
+
+
+class Sandbox:
+    """Rives d'Oise Habitat on SOAP and Cité des Tilleuls on SFTP, at 127.0.0.1. A context manager.
+
+    Port 0 means the port of last time if it is free, else any; a port that is given must be free (OSError otherwise).
+    SetupError when another sandbox serves the folder, ValueError for a world of fewer than ten contracts.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        seed: int = 1,
+        contracts: int | None = None,
+        today: date,
+        soap_port: int = 0,
+        sftp_port: int = 0,
+    ) -> None:
+        self.folder = folder.resolve()
+        self.root = self.folder / "sftp"
+        self._lock = Lock()
+        self.state: dict[str, Any] = {}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as undo:
+            undo.callback(FolderLock(self.folder).release)
+            last = _read_state(self.folder)
+            self._rives, self._tilleuls, self._kept = self._settle(last, seed=seed, contracts=contracts, today=today)
+            self.soap = _soap_server(self.folder, self._rives, port=soap_port, last=_port_of(last, "soap"))
+            undo.callback(self.soap.stop)
+            self.sftp = _sftp_server(self.folder, self.root, port=sftp_port, last=_port_of(last, "sftp"))
+            undo.callback(self.sftp.stop)
+            self._end = undo.pop_all()
+
+    @property
+    def day(self) -> date:
+        return self._rives.today
+
+    def world(self, landlord: Landlord) -> World:
+        return self._rives if landlord == "rives-doise" else self._tilleuls
+
+    def truth(self, landlord: Landlord) -> dict[str, Any]:
+        return truth(self.world(landlord))
+
+    def start(self) -> dict[str, Any]:
+        """Open both doors; returns the state, in `state.json` before the first door opens."""
+        state = self._remember()
+        self.soap.start()
+        self.sftp.start()
+        return state
+
+    def stop(self) -> None:
+        """Close the doors, every connection and the folder."""
+        self._end.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def advance(self, *, days: int = 1) -> date:
+        """Let days pass: the SOAP side serves the new world, the SFTP side gets the files of its next night."""
+        with self._lock:
+            day = self.day + timedelta(days=days)
+            rives, tilleuls = advance(self._rives, day), advance(self._tilleuls, day)
+            write_next(tilleuls, self.root, since=self._tilleuls.today)
+            self._rives, self._tilleuls = rives, tilleuls
+            self.soap.world = rives
+            self._remember()
+        return day
+
+    def _remember(self) -> dict[str, Any]:
+        self._kept = replace(self._kept, day=self.day.isoformat())
+        doors = {"soap": self._soap_state(), "sftp": self._sftp_state()}
+        self.state = {"ready": True, "host": HOST, **asdict(self._kept), **doors}
+        _write_state(self.folder, self.state)
+        return self.state
+
+    def _soap_state(self) -> dict[str, Any]:
+        server = self.soap
+        addresses = {"wsdl": server.wsdl_url, "address": server.address}
+        return {"port": server.port, **addresses, "user": USER, "password_file": _RIVES_PASSWORD}
+
+    def _sftp_state(self) -> dict[str, Any]:
+        keys = {"host_key": self.sftp.host_key, "fingerprint": self.sftp.fingerprint}
+        files = {"password_file": _TILLEULS_PASSWORD, "key_file": _TILLEULS_KEY}
+        return {"port": self.sftp.port, "user": USER, **files, **keys, "root": "sftp"}
+
+    def _settle(
+        self, last: Mapping[str, Any], *, seed: int, contracts: int | None, today: date
+    ) -> tuple[World, World, Kept]:
+        """The worlds the folder holds, gone on to today; or new ones, with their files, in an empty folder."""
+        kept = _kept(last)
+        if kept is None or not kept.is_of(seed=seed, contracts=contracts, today=today):
+            return self._found(seed=seed, contracts=contracts, today=today)
+        rives, tilleuls = worlds(kept)
+        if today > rives.today:
+            since = tilleuls.today
+            rives, tilleuls = advance(rives, today), advance(tilleuls, today)
+            write_next(tilleuls, self.root, since=since)
+        return rives, tilleuls, kept
+
+    def _found(self, *, seed: int, contracts: int | None, today: date) -> tuple[World, World, Kept]:
+        # Without its state first: a folder cut off half way is made again.
+        (self.folder / STATE).unlink(missing_ok=True)
+        rmtree(self.root, ignore_errors=True)
+        kept = Kept(LAYOUT, seed, contracts, today.isoformat(), today.isoformat())
+        rives, tilleuls = worlds(kept)
+        write_first(tilleuls, self.root)
+        return rives, tilleuls, kept
+
+
+def worlds(kept: Kept) -> tuple[World, World]:
+    """Both worlds as a folder remembers them: built on their first day, gone on to their last."""
+    base, day = date.fromisoformat(kept.base), date.fromisoformat(kept.day)
+    rives = build_world("rives-doise", seed=kept.seed, contracts=kept.contracts, today=base)
+    tilleuls = build_world("cite-des-tilleuls", seed=kept.seed, contracts=kept.contracts, today=base)
+    return (advance(rives, day), advance(tilleuls, day)) if day > base else (rives, tilleuls)
+
+
+def truth_of(folder: Path, landlord: Landlord) -> dict[str, Any]:
+    """The truth of a folder's world, also while it is served. Raises FileNotFoundError where there is none."""
+    kept = _kept(_read_state(folder))
+    if kept is None:
+        raise FileNotFoundError(f"no sandbox world in {folder}: start one with `python -m hub.sandbox --dir {folder}`")
+    rives, tilleuls = worlds(kept)
+    return truth(rives if landlord == "rives-doise" else tilleuls)
+
+
+def _soap_server(folder: Path, world: World, *, port: int, last: int) -> SoapServer:
+    secret = password(folder / _RIVES_PASSWORD)
+    return _at_port(lambda at: SoapServer(world, user=USER, password=secret, host=HOST, port=at), port=port, last=last)
+
+
+def _sftp_server(folder: Path, root: Path, *, port: int, last: int) -> SftpServer:
+    key_file = folder / _TILLEULS_KEY
+    if not key_file.exists():
+        new_key(key_file)
+
+    def server(at: int) -> SftpServer:
+        return SftpServer(
+            root,
+            host_key_file=folder / _TILLEULS_HOST_KEY,
+            user=USER,
+            password=password(folder / _TILLEULS_PASSWORD),
+            client_key_line=host_key_line(read_key(key_file)),
+            host=HOST,
+            port=at,
+        )
+
+    return _at_port(server, port=port, last=last)
+
+
+def _at_port(server: Callable[[int], ServerT], *, port: int, last: int) -> ServerT:
+    """A server at `port`; where none is asked for, at the last one, or at any if another has taken it."""
+    try:
+        return server(port or last)
+    except OSError:
+        if port:
+            raise
+        return server(0)
+
+
+def _kept(state: Mapping[str, Any]) -> Kept | None:
+    try:
+        return Kept(**{name: state[name] for name in Kept.__slots__})
+    except KeyError:
+        return None
+
+
+def _port_of(state: Mapping[str, Any], name: str) -> int:
+    return int(state.get(name, {}).get("port", 0))
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = json.loads((folder / STATE).read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return state
+
+
+def _write_state(folder: Path, state: Mapping[str, Any]) -> None:
+    beside = folder / f"{STATE}.tmp"
+    beside.write_text(json.dumps(state, ensure_ascii=False, indent=1), "utf-8")
+    beside.replace(folder / STATE)

@@ -1,0 +1,135 @@
+"""Cité des Tilleuls' file server: SFTP over a folder, password or key, one thread a connection."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import logging
+import socket
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING
+
+from hub.sandbox.keys import host_key_line, new_key, read_key
+
+if TYPE_CHECKING:
+    import paramiko
+
+_log = logging.getLogger("hub.sandbox.sftp")
+
+
+class SftpServer:
+    """Serves `root` and nothing above it. The host key lives in `host_key_file` and is made there once."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        host_key_file: Path,
+        user: str,
+        password: str,
+        client_key_line: str,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self.root, self.user, self.host = root.resolve(), user, host
+        self._password, self._client_key_line, self._host_key_file = password, client_key_line, host_key_file
+        if not host_key_file.exists():
+            new_key(host_key_file)
+        self._key = read_key(host_key_file)
+        self._stopping, self._lock = Event(), Lock()
+        self._transports: set[paramiko.Transport] = set()
+        self._socket = _bound(host, port)
+        self.port = int(self._socket.getsockname()[1])
+        self._thread = Thread(target=self._accept, name="sandbox-sftp", daemon=True)
+
+    @property
+    def host_key(self) -> str:
+        """As in a known_hosts file: `ssh-ed25519 AAAA…`."""
+        return host_key_line(self._key)
+
+    @property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(base64.b64decode(self.host_key.split()[1])).digest()
+        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+    def start(self) -> None:
+        self._socket.listen(64)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            _wake(self.host, self.port)
+            self._thread.join()
+        self._socket.close()
+        with self._lock:
+            transports = list(self._transports)
+        for transport in transports:
+            transport.close()
+            transport.join(5)
+
+    def change_host_key(self) -> None:
+        """From now on another key, as after a reinstalled (or an intercepted) server."""
+        new_key(self._host_key_file)
+        self._key = read_key(self._host_key_file)
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._socket.accept()
+            if self._stopping.is_set():
+                connection.close()
+                return
+            # Without it a client that reads block by block crawls: 40 ms each.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            Thread(target=self._serve, args=(connection,), name="sandbox-sftp-connection", daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        import paramiko  # at first use: 0.2 s
+
+        from hub.sandbox.sftp_session import Door, Files
+
+        transport = paramiko.Transport(connection)
+        with self._lock:
+            self._transports.add(transport)
+        try:
+            transport.add_server_key(self._key)
+            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Files, self.root)
+            transport.start_server(server=Door(self))
+            transport.join()
+        except (paramiko.SSHException, EOFError, OSError):
+            _log.debug("a connection ended before it was set up")
+        finally:
+            transport.close()
+            with self._lock:
+                self._transports.discard(transport)
+
+    def knows_password(self, user: str, password: str) -> bool:
+        is_right = hmac.compare_digest(password.encode(), self._password.encode())
+        return hmac.compare_digest(user.encode(), self.user.encode()) and is_right
+
+    def knows_key(self, user: str, line: str) -> bool:
+        return hmac.compare_digest(user.encode(), self.user.encode()) and hmac.compare_digest(
+            line, self._client_key_line
+        )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that has its port and does not answer yet."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _wake(host: str, port: int) -> None:
+    """A call to ourselves ends the wait in `accept`."""
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        _log.debug("nobody was waiting")

@@ -1,0 +1,221 @@
+"""Rives d'Oise Habitat's ERP on the wire: SOAP over HTTP/1.1, replies streamed in chunks while they are written."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import TCPServer
+from threading import Event, Lock, Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from hub.sandbox.model import World
+from hub.sandbox.soap_envelope import Call, FaultError, envelope_texts, read_call
+from hub.sandbox.soap_operations import OPERATIONS, BusinessError, Reply, answer, busy
+
+WSDL_FOLDER = Path(__file__).parent / "wsdl"
+PATH = "/erp/ServiceLocatif"
+_DOCUMENTED_ADDRESS = f"http://127.0.0.1{PATH}"
+_MAX_REQUEST = 1_000_000
+_CHUNK = 16_384
+_log = logging.getLogger("hub.sandbox.soap")
+
+
+@dataclass(slots=True)
+class SoapFaults:
+    """How the server misbehaves: never answers, drips (seconds a row), is busy for so many calls, breaks down."""
+
+    hang: bool = False
+    drip_seconds: float = 0.0
+    busy: int = 0
+    fault: bool = False
+
+
+class SoapServer:
+    """Serves one world; give it another by setting `world`. `faults` may be changed while it runs."""
+
+    def __init__(self, world: World, *, user: str, password: str, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.world, self.user, self._password = world, user, password
+        self.faults = SoapFaults()
+        self.stopping = Event()
+        self._lock = Lock()
+        self._http = _Http((host, port), partial(_Handler, self))
+        self.host, self.port = host, int(self._http.server_address[1])
+        self._thread = Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.1}, name="sandbox-soap", daemon=True
+        )
+
+    @property
+    def address(self) -> str:
+        return f"http://{self.host}:{self.port}{PATH}"
+
+    @property
+    def wsdl_url(self) -> str:
+        return f"{self.address}?wsdl"
+
+    def start(self) -> None:
+        self._http.server_activate()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close every connection, also those that hang or drip, and wait for their threads."""
+        self.stopping.set()
+        if self._thread.is_alive():
+            self._http.shutdown()
+            self._thread.join()
+        self._http.close_connections()
+        self._http.server_close()
+
+    def reply_to(self, body: bytes) -> Iterator[str]:
+        """The texts of the reply. Raises FaultError before the first of them."""
+        call = read_call(body, user=self.user, password=self._password)
+        if self.faults.fault:
+            raise FaultError("soap:Server", "Erreur interne du serveur")
+        if call.operation not in OPERATIONS:
+            raise FaultError("soap:Client", "Operation inconnue")
+        return envelope_texts(call.operation, self._answer(call))
+
+    def _answer(self, call: Call) -> Reply:
+        try:
+            if self._is_busy():
+                raise busy()
+            return answer(self.world, call.operation, call.arguments)
+        except BusinessError as message:
+            return Reply(message.xml(), iter(()), "")
+
+    def _is_busy(self) -> bool:
+        with self._lock:
+            was_busy = self.faults.busy > 0
+            self.faults.busy -= was_busy
+        return was_busy
+
+    def description(self, name: str) -> bytes:
+        """The WSDL (with this server's address) or the schema it imports."""
+        text = (WSDL_FOLDER / name).read_text("utf-8")
+        return text.replace(_DOCUMENTED_ADDRESS, self.address).encode()
+
+
+class _Http(ThreadingHTTPServer):
+    """Keeps its connections, so that a stop ends them and joins their threads."""
+
+    daemon_threads = False
+    block_on_close = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], handler: Any) -> None:
+        self._connections: set[socket.socket] = set()
+        super().__init__(address, handler, bind_and_activate=False)
+        try:
+            self.server_bind()
+        except OSError:
+            self.server_close()
+            raise
+
+    def server_bind(self) -> None:
+        """Without the name look-up of http.server, which takes seconds on a machine without DNS."""
+        TCPServer.server_bind(self)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def close_connections(self) -> None:
+        for connection in list(self._connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                self._connections.discard(connection)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller who hangs up is no news; anything else is a fault of ours."""
+        if not isinstance(sys.exception(), OSError):
+            _log.exception("a request could not be answered")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection. GET gives the WSDL and its schema, POST answers calls."""
+
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "Locatif/3.7", ""
+    disable_nagle_algorithm = True
+    timeout = 60
+
+    def __init__(self, soap: SoapServer, *args: Any) -> None:
+        self.soap = soap
+        super().__init__(*args)
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        names = {(PATH, "wsdl"): "ServiceLocatif.wsdl", ("/erp/locatif.xsd", ""): "locatif.xsd"}
+        name = names.get((url.path, url.query.lower()))
+        if name is None:
+            self._send(HTTPStatus.NOT_FOUND, b"not found", kind="text/plain")
+        else:
+            self._send(HTTPStatus.OK, self.soap.description(name))
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length) > _MAX_REQUEST:
+            self.close_connection = True
+            self._send(HTTPStatus.LENGTH_REQUIRED, b"Content-Length of at most 1 MB expected", kind="text/plain")
+            return
+        body = self.rfile.read(int(length))
+        if self.soap.faults.hang:
+            self.close_connection = True
+            self.soap.stopping.wait()
+            return
+        if urlsplit(self.path).path != PATH:
+            self._send(HTTPStatus.NOT_FOUND, b"not found", kind="text/plain")
+            return
+        try:
+            texts = self.soap.reply_to(body)
+        except FaultError as fault:
+            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, fault.xml().encode())
+            return
+        self._stream(texts)
+
+    def _send(self, status: HTTPStatus, content: bytes, *, kind: str = "text/xml; charset=utf-8") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _stream(self, texts: Iterable[str]) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/xml; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for block in self._blocks(texts):
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _blocks(self, texts: Iterable[str]) -> Iterator[bytes]:
+        held: list[str] = []
+        size = 0
+        for text in texts:
+            held.append(text)
+            size += len(text)
+            wait = self.soap.faults.drip_seconds
+            if size >= _CHUNK or wait:
+                yield "".join(held).encode()
+                held, size = [], 0
+            if wait and self.soap.stopping.wait(wait):
+                self.close_connection = True
+                return
+        if held:
+            yield "".join(held).encode()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name in the standard library
+        _log.debug(format, *args)
