@@ -1,0 +1,5 @@
+"""For plugin authors: the contract suites a plugin is proved by, and the fakes it runs in.
+
+`hub.testing.erp_contract` holds the promises of the ERP trade, `hub.testing.fakes` a clock, a state and a spool,
+`hub.testing.servers` a small HTTP server to play an ERP with. Needs pytest.
+"""

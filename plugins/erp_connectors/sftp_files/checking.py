@@ -1,0 +1,101 @@
+"""`check` of the `sftp_files` connector: resolve, host key, log in, list, and the newest file of each feed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from posixpath import basename
+from typing import TYPE_CHECKING
+
+from erp_connectors.sftp_files.patterns import FilePattern
+from hub.errors import HubError, MisconfiguredError
+from hub.ports import Artifact, Feed, Finding, Spooled
+from hub.wire import fetch_host_key, resolve
+from hub.wire.hostkeys import compare, parse_pin
+
+if TYPE_CHECKING:
+    from erp_connectors.sftp_files.connector import SftpFilesConnector
+
+_NO_FILE = "check the folder and the name pattern (`files`), or wait for the first file"
+
+
+def check(connector: SftpFilesConnector, feeds: Sequence[Feed]) -> Iterator[Finding]:
+    """Each step as it ends; the steps up to the login stop at the first that fails, feeds are looked at one by one."""
+    folders = dict.fromkeys(FilePattern(feed.settings.files).folder for feed in feeds)  # type: ignore[attr-defined]  # FileFeed
+    server = f"{connector.settings.host}:{connector.settings.port}"
+    steps = [
+        (f"{server} resolve", partial(_resolve, connector)),
+        (f"{server} host key", partial(_host_key, connector)),
+        (f"{server} log in", partial(_log_in, connector)),
+        *((f"list {folder}/", partial(_list, connector, folder)) for folder in folders),
+    ]
+    for step, action in steps:
+        finding = _try(step, action)
+        yield finding
+        if not finding.ok and not step.startswith("list "):
+            return
+    for feed in feeds:
+        yield _try(f"feed {feed.name}", partial(_newest, connector, feed))
+
+
+def _try(step: str, action: Callable[[], str]) -> Finding:
+    try:
+        return Finding(step, True, action())
+    except HubError as error:
+        return Finding(step, False, error.message, error.hint or "see the connector's settings in the landlord's file")
+
+
+def _resolve(connector: SftpFilesConnector) -> str:
+    return resolve(connector.settings.host, connector.settings.port, connector.context.network).address
+
+
+def _host_key(connector: SftpFilesConnector) -> str:
+    own = connector.settings
+    shown = fetch_host_key(own.host, own.port, connector.context.network)
+    if own.host_key is None:
+        raise MisconfiguredError(
+            f"not pinned yet: the server shows {shown.sha256}",
+            hint=f'compare this fingerprint with your vendor, then put host_key = "{shown.line}"',
+        )
+    pin = parse_pin(own.host_key)
+    if pin.kind not in (None, shown.kind):
+        return (
+            f"a {pin.kind} is pinned, compared while logging in"  # asked freely, the server shows another of its keys
+        )
+    compare(pin, shown, own.host)
+    return f"matches {shown.sha256}"
+
+
+def _log_in(connector: SftpFilesConnector) -> str:
+    connector.session()
+    return f"as {connector.settings.user}"
+
+
+def _list(connector: SftpFilesConnector, folder: str) -> str:
+    listing = connector.session().list(folder)
+    left_out = f", {len(listing.skipped)} hostile names left out" if listing.skipped else ""
+    return f"{len(listing)} files{left_out}"
+
+
+def _newest(connector: SftpFilesConnector, feed: Feed) -> str:
+    artifacts = connector.discover(feed)
+    if not artifacts:
+        raise MisconfiguredError("no file fits the pattern", hint=_NO_FILE)
+    newest = artifacts[-1]
+    lines = _count(connector, feed, newest)
+    agrees = ", control file agrees" if newest.expected_rows is not None else ""
+    waits = "" if newest.stable or newest.expected_rows is not None else ", not known to be finished yet"
+    connector.companions(feed, newest)
+    return f"newest {basename(newest.name)}, {lines:,} lines{agrees}{waits}"
+
+
+def _count(connector: SftpFilesConnector, feed: Feed, artifact: Artifact) -> int:
+    """The lines of a file, read through: this is what finds that it is not what its control file says."""
+    with tempfile.TemporaryDirectory(prefix="check-", dir=connector.context.folder) as folder:
+        path = Path(folder) / basename(artifact.name)
+        with path.open("wb") as sink:
+            connector.fetch(feed, artifact, sink)
+        batches = connector.read(feed, Spooled(artifact.name, path, artifact))
+        return sum(len(batch.rows) + len(batch.rejects) + batch.skipped for batch in batches)

@@ -1,0 +1,155 @@
+"""The `sftp_files` connector: finds, fetches and reads the files an ERP drops on an SFTP server."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from posixpath import basename
+from typing import BinaryIO, ClassVar
+
+from pydantic import SecretStr
+
+from erp_connectors.sftp_files import checking
+from erp_connectors.sftp_files.bundle import Bundles
+from erp_connectors.sftp_files.looks import Folders, Looks
+from erp_connectors.sftp_files.patterns import FilePattern, Found
+from erp_connectors.sftp_files.reading import control_of, read_file
+from erp_connectors.sftp_files.settings import FileFeed, SftpSettings
+from hub.ports import Artifact, Capabilities, Context, Feed, FileSource, Finding, Pull, Spooled
+from hub.records import Batch, Stream
+from hub.wire import RemoteFile, SftpSession
+
+_MAX_CONTROL_BYTES = 64 * 1024
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file of a feed as it was listed, with what the pattern read from its name."""
+
+    file: RemoteFile
+    found: Found
+
+
+class SftpFilesConnector(FileSource[SftpSettings]):
+    """Snapshots are the files of the newest date, deltas all files in order; nothing is taken before it is finished."""
+
+    name: ClassVar[str] = "sftp_files"
+    summary: ClassVar[str] = "Files an ERP drops on an SFTP server: CSV, fixed width, XML, JSON lines, PDF bundles"
+    settings_model = SftpSettings
+    feed_settings_model = FileFeed
+    capabilities = Capabilities(pull={stream: Pull(snapshot=True, delta=True) for stream in Stream})
+    needs_mapping = True
+
+    _session: SftpSession | None = None
+
+    def __init__(self, settings: SftpSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        self._bundles = Bundles()
+
+    def check(self, feeds: Sequence[Feed]) -> Iterator[Finding]:
+        return checking.check(self, feeds)
+
+    def discover(self, feed: Feed) -> Sequence[Artifact]:
+        looks = Looks(self.context.state, feed.name, self.context.clock.now(), self.settings.settle_seconds)
+        folders = self.folders()
+        artifacts = [self._artifact(feed, seen, looks, folders) for seen in self._find(feed, folders)]
+        looks.keep()
+        return artifacts
+
+    def fetch(self, feed: Feed, artifact: Artifact, into: BinaryIO) -> None:
+        self.session().fetch(artifact.name, into)
+
+    def read(self, feed: Feed, spooled: Spooled) -> Iterator[Batch]:
+        return read_file(feed, settings_of(feed), spooled)
+
+    def companions(self, feed: Feed, artifact: Artifact) -> Sequence[Artifact]:
+        bundle = settings_of(feed).bundle
+        found = _pattern(feed).match(basename(artifact.name))
+        if bundle is None or found is None:
+            return ()
+        file = self.session().stat(found.fill(bundle))
+        return (Artifact(file.path, file.size, file.modified or _NO_TIME, artifact.group, artifact.sequence, True),)
+
+    def open_document(self, feed: Feed, spooled: Spooled, file_name: str) -> BinaryIO:
+        return self._bundles.open(spooled, _pattern(feed), settings_of(feed).bundle, file_name)
+
+    def done(self, feed: Feed, artifact: Artifact) -> None:
+        found = _pattern(feed).match(basename(artifact.name))
+        if self.settings.archive is None or found is None:
+            return
+        own = settings_of(feed)
+        beside = [found.fill(pattern) for pattern in (own.control, own.bundle) if pattern]
+        # The data file first: left alone it would wait for its control file for ever.
+        for path in (artifact.name, *beside):
+            self.session().rename(path, replace(found, path=path).fill(self.settings.archive))
+
+    def close(self) -> None:
+        self._bundles.close()
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    # -- helpers, also of `checking` ---------------------------------------------------------------------------------
+
+    def session(self) -> SftpSession:
+        """The logged-in session, opened when first needed."""
+        if self._session is None:
+            own = self.settings
+            self._session = SftpSession(
+                own.host,
+                own.port,
+                self.context.network,
+                user=own.user,
+                host_key=own.host_key,
+                password=_clear(own.password),
+                private_key=_clear(own.private_key),
+                passphrase=_clear(own.passphrase),
+                prefetch=own.prefetch,
+            ).__enter__()
+        return self._session
+
+    def _find(self, feed: Feed, folders: Folders) -> list[Seen]:
+        """The feed's files, oldest first; of a snapshot only those of the newest date."""
+        pattern = _pattern(feed)
+        files = folders.files(pattern.folder).values()
+        seen = [Seen(file, found) for file in files if (found := pattern.match(file.name))]
+        seen.sort(key=lambda one: (one.found.group, one.found.sequence))
+        return seen if feed.mode == "delta" else [one for one in seen if one.found.group == seen[-1].found.group]
+
+    def folders(self) -> Folders:
+        """A new look at the server's folders."""
+        return Folders(self.session(), self.context.log)
+
+    def _artifact(self, feed: Feed, seen: Seen, looks: Looks, folders: Folders) -> Artifact:
+        file, found, own = seen.file, seen.found, settings_of(feed)
+        artifact = Artifact(found.path, file.size, file.modified or _NO_TIME, found.group, found.sequence)
+        if own.control is None:
+            return replace(artifact, stable=looks.unchanged(file.path, file.size, file.modified))
+        control = folders.find(found.fill(own.control))
+        if control is None:
+            return artifact
+        rows, sums = control_of(self._read_small(control), own, control.path)
+        return replace(artifact, stable=True, expected_rows=rows, expected_sums=sums)
+
+    def _read_small(self, control: RemoteFile) -> bytes:
+        content = io.BytesIO()
+        self.session().fetch(control.path, content, max_bytes=_MAX_CONTROL_BYTES)
+        return content.getvalue()
+
+
+def settings_of(feed: Feed) -> FileFeed:
+    """The feed's settings, of our own kind."""
+    if not isinstance(feed.settings, FileFeed):
+        raise TypeError(f"feed {feed.name} has the settings of another connector")
+    return feed.settings
+
+
+def _clear(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def _pattern(feed: Feed) -> FilePattern:
+    return FilePattern(settings_of(feed).files)

@@ -1,0 +1,105 @@
+"""What a landlord writes about an SFTP server and the files it drops."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
+
+from erp_connectors.sftp_files.patterns import FilePattern, check_fill
+from hub.ports import ConnectorSettings, FeedSettings, setting
+
+Companion = Annotated[str, AfterValidator(check_fill)]
+Format = Literal["csv", "fixed_width", "xml", "json_lines"]
+
+
+def _readable(pattern: str) -> str:
+    FilePattern(pattern)
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_readable)]
+
+
+class SftpSettings(ConnectorSettings):
+    """The server, the login and the pinned host key."""
+
+    host: str = setting("Name or address of the SFTP server", example="sftp.example.org", min_length=1)
+    port: int = setting("Its port", default=22, ge=1, le=65535)
+    user: str = setting("The user to log in as", example="hub", min_length=1)
+    password: SecretStr | None = setting("Password of the user, unless a key is used", default=None)
+    private_key: SecretStr | None = setting("Private key of the user in OpenSSH or PEM form", default=None)
+    passphrase: SecretStr | None = setting("Passphrase of the private key, if it has one", default=None)
+    host_key: str | None = setting(
+        "The server's key, as `housing-hub check` prints it once for you to compare with your vendor",
+        default=None,
+        example="ssh-ed25519 AAAA…",
+    )
+    archive: Companion | None = setting(
+        "Where an applied file is moved, e.g. `{folder}/archives/{name}`; without it files stay and are remembered",
+        default=None,
+    )
+    prefetch: bool = setting("Ask for a file's blocks ahead; some old servers want this off", default=True)
+    settle_seconds: int = setting(
+        "How long a file without control file keeps its size and time before it counts as finished", default=60, ge=0
+    )
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        if self.password is None and self.private_key is None:
+            raise ValueError("give password or private_key")
+        return self
+
+
+class Control(BaseModel):
+    """How a control file (*fichier de contrôle*) of `KEY=value` lines is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    count: str | None = setting("The key that holds the number of data lines", default="LIGNES")
+    sums: dict[str, str] = setting("Sums it holds: column of the file → key", default={}, example={"DEBIT": "DEBIT"})
+    decimal: Literal[",", "."] = setting("The decimal sign of its sums and of the summed columns", default=",")
+
+
+class FileFeed(FeedSettings):
+    """One kind of file: where it lies, what it is called, how it is written."""
+
+    files: Pattern = setting(
+        "Folder and name, with {date:%Y%m%d}, {seq} and *", example="compta/ECR_{date:%Y%m%d}_*.csv"
+    )
+    control: Companion | None = setting(
+        "The control file that says a file is finished and what it holds; {stem} is the file's path without its suffix",
+        default=None,
+        example="{stem}.ctl",
+    )
+    control_keys: Control = setting("How the control file is read", default=Control())
+    format: Format = setting("How the file is written", default="csv")
+    compression: Literal["none", "gzip", "zip"] = setting("How the file is packed", default="none")
+    encoding: str = setting("Its characters", default="utf-8", example="cp1252")
+    delimiter: str = setting("CSV: what stands between two values", default=";", min_length=1, max_length=1)
+    quote: str | None = setting("CSV: what stands around a value that holds a delimiter", default='"', max_length=1)
+    header: bool = setting("CSV: whether the first line names the columns", default=True)
+    columns: tuple[str, ...] = setting("CSV without header: the columns' names in their order", default=())
+    skip_lines: int = setting("Lines before the header or the first row", default=0, ge=0)
+    skip_prefixes: tuple[str, ...] = setting("Lines that begin so are no data: comments, trailers", default=())
+    short_lines: bool = setting("Fixed width: whether lines end with their last character", default=False)
+    positions: dict[str, tuple[int, int]] = setting(
+        "Fixed width: first and last character of each column, from 1", default={}, example={"NOM": [15, 54]}
+    )
+    rows: str | None = setting(
+        "XML: the element that is a row, by its path from the one that repeats", default=None, example="Contrat/Lot"
+    )
+    bundle: Companion | None = setting(
+        "Documents: the zip that holds the files an index names", default=None, example="avis/PDF_{date:%Y%m}.zip"
+    )
+
+    @model_validator(mode="after")
+    def _as_the_format_needs(self) -> Self:
+        if self.format == "fixed_width" and not self.positions:
+            raise ValueError("a fixed_width file needs positions: NAME = [first, last]")
+        if self.format == "xml" and not self.rows:
+            raise ValueError('an xml file needs rows: the path of its row element, e.g. "Contrat"')
+        if self.format == "csv" and self.header == bool(self.columns):
+            raise ValueError("a csv file has either a header line (header = true) or columns = […] with header = false")
+        if wrong := [name for name, (first, last) in self.positions.items() if not 1 <= first <= last]:
+            raise ValueError(f"positions of {', '.join(wrong)}: first and last count from 1, first is not after last")
+        return self

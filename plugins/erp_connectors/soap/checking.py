@@ -1,0 +1,109 @@
+"""`check` of the `soap` connector: resolve, connect, WSDL, operations, log in, and one call for each feed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from hub.errors import HubError, MisconfiguredError
+from hub.ports import Feed, Finding, Spooled
+from hub.wire import check_url, resolve, vendor_wsdl
+from hub.wire.policy import open_socket
+
+if TYPE_CHECKING:
+    from erp_connectors.soap.connector import SoapConnector
+
+
+class _Scratch:
+    """A spool for one look, in a folder that goes away."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def create(self, name: str) -> Iterator[BinaryIO]:
+        with (self._folder / name).open("wb") as sink:
+            yield sink
+
+    def get(self, name: str) -> Spooled:
+        return Spooled(name, self._folder / name)
+
+
+def check(connector: SoapConnector, feeds: Sequence[Feed]) -> Iterator[Finding]:
+    """Each step as it ends; stops at the first that fails, feeds are looked at one by one."""
+    try:
+        target = check_url(connector.settings.address or connector.settings.wsdl, connector.context.network)
+    except HubError as error:
+        yield Finding("address", False, error.message, error.hint)
+        return
+    steps = [
+        (f"{target.host}:{target.port} resolve", partial(_resolve, connector, target.host, target.port)),
+        (f"{target.host}:{target.port} connect", partial(_connect, connector, target.host, target.port)),
+        ("WSDL", partial(_wsdl, connector)),
+        ("operations", partial(_operations, connector, feeds)),
+        *([("log in", partial(_log_in, connector))] if connector.settings.probe else []),
+    ]
+    for step, action in steps:
+        finding = _try(step, action)
+        yield finding
+        if not finding.ok:
+            return
+    for feed in feeds:
+        yield _try(f"feed {feed.name}", partial(_one_call, connector, feed))
+
+
+def _try(step: str, action: Callable[[], str]) -> Finding:
+    try:
+        return Finding(step, True, action())
+    except HubError as error:
+        return Finding(step, False, error.message, error.hint or "see the connector's settings in the landlord's file")
+
+
+def _resolve(connector: SoapConnector, host: str, port: int) -> str:
+    return resolve(host, port, connector.context.network).address
+
+
+def _connect(connector: SoapConnector, host: str, port: int) -> str:
+    policy = connector.context.network
+    open_socket(resolve(host, port, policy), policy.connect_seconds).close()
+    return ""
+
+
+def _wsdl(connector: SoapConnector) -> str:
+    """The pinned WSDL is compared with the one the service shows now: a change is for a person to judge."""
+    pinned = connector.wsdl()
+    with tempfile.TemporaryDirectory(prefix="check-", dir=connector.context.folder) as folder:
+        shown = vendor_wsdl(connector.settings.wsdl, Path(folder), connector.http())
+    if shown.digest != pinned.digest:
+        raise MisconfiguredError(
+            f"the service now shows another WSDL ({shown.digest[:16]}…) than the one pinned ({pinned.digest[:16]}…)",
+            hint=f"ask the vendor what changed; to take the new one, delete {connector.wsdl_folder} and check again",
+        )
+    return f"{len(pinned.files)} files, sha256 {pinned.digest}"
+
+
+def _operations(connector: SoapConnector, feeds: Sequence[Feed]) -> str:
+    known = connector.client().operations()
+    wanted = {feed.settings.operation for feed in feeds}  # type: ignore[attr-defined]  # CallFeed
+    if missing := sorted(wanted - set(known)):
+        raise MisconfiguredError(
+            f"the WSDL has no operation {', '.join(missing)}", hint=f"it has {', '.join(sorted(known)[:30])}"
+        )
+    return f"{len(known)}, all {len(wanted)} that the feeds call among them"
+
+
+def _log_in(connector: SoapConnector) -> str:
+    with connector.call(connector.settings.probe or "", {}) as reply:
+        reply.read()
+    return f"as {connector.settings.user}" if connector.settings.user else "without a user"
+
+
+def _one_call(connector: SoapConnector, feed: Feed) -> str:
+    with tempfile.TemporaryDirectory(prefix="check-", dir=connector.context.folder) as folder:
+        asking = connector.ask(feed, None, _Scratch(Path(folder)))
+        rows = connector.first_rows(asking)
+    return f"{asking.settings.operation} gave {rows:,} rows"

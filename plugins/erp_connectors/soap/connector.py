@@ -1,0 +1,240 @@
+"""The `soap` connector: calls an ERP's operations, keeps each raw reply, reads it as a stream."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, ClassVar
+
+from erp_connectors.soap import checking
+from erp_connectors.soap.paging import Pace, Pager, Progress, ranges
+from erp_connectors.soap.reply import Marks, fault_error, judge, read_marks
+from erp_connectors.soap.settings import CallFeed, SoapSettings
+from erp_connectors.soap.template import fill
+from hub.domain.clock import today
+from hub.errors import SettingsError
+from hub.formats import Rows, read_xml
+from hub.ports import CallSource, Capabilities, Feed, Finding, Pull, RowMapper, Spool, Spooled
+from hub.records import RECORDS, Batch, Stream, arrow_schema
+from hub.wire import BasicAuth, Deadline, HttpSession, SoapClient, SoapReply, UsernameToken, VendoredWsdl, vendor_wsdl
+
+_WITHOUT_FILES = [stream for stream in Stream if stream is not Stream.DOCUMENTS]
+_CHUNK = 256 * 1024
+
+
+@dataclass(slots=True)
+class Asking:
+    """One feed being read: what its argument template may be filled with, and how its replies are numbered."""
+
+    feed: Feed
+    settings: CallFeed
+    spool: Spool
+    today: date
+    progress: Progress
+    replies: int = 0
+
+    def next_name(self) -> str:
+        self.replies += 1
+        return f"{self.feed.name}-{self.replies:05d}.xml"
+
+
+class SoapConnector(CallSource[SoapSettings]):
+    """Every stream but documents: a SOAP reply carries rows, not files."""
+
+    name: ClassVar[str] = "soap"
+    summary: ClassVar[str] = "ERPs that answer SOAP calls, described by a WSDL"
+    settings_model = SoapSettings
+    feed_settings_model = CallFeed
+    capabilities = Capabilities(pull={stream: Pull(snapshot=True, delta=True) for stream in _WITHOUT_FILES})
+    needs_mapping = True
+
+    _http: HttpSession | None = None
+    _client: SoapClient | None = None
+    _pace: Pace | None = None
+
+    def check(self, feeds: Sequence[Feed]) -> Iterator[Finding]:
+        return checking.check(self, feeds)
+
+    def pull(self, feed: Feed, cursor: str | None, spool: Spool) -> Iterator[Batch]:
+        asking = self.ask(feed, cursor, spool)
+        for values in self._loops(asking):
+            yield from self._pages(asking, values)
+        if feed.mode == "delta":
+            empty = arrow_schema(RECORDS[feed.stream]).empty_table()
+            yield Batch(empty, lines=[], cursor=asking.progress.reached)
+
+    def close(self) -> None:
+        if self._http is not None:
+            self._http.close()
+        self._http = self._client = None
+
+    # -- the service ---------------------------------------------------------------------------------------------------
+
+    @property
+    def wsdl_folder(self) -> Path:
+        return self.context.folder / "wsdl"
+
+    def http(self) -> HttpSession:
+        """The guarded session, opened when first needed."""
+        if self._http is None:
+            self._http = HttpSession(self.context.network)
+        return self._http
+
+    def wsdl(self) -> VendoredWsdl:
+        """The pinned WSDL; fetched now if there is none yet, or if the landlord's file names another one."""
+        if (self.wsdl_folder / "wsdl.lock.json").exists():
+            pinned = VendoredWsdl.open(self.wsdl_folder)
+            if pinned.url.partition("?")[0] == self.settings.wsdl.partition("?")[0]:
+                return pinned
+        return vendor_wsdl(self.settings.wsdl, self.wsdl_folder, self.http())
+
+    def client(self) -> SoapClient:
+        """The client of the pinned WSDL, made when first needed."""
+        if self._client is None:
+            own = self.settings
+            self._client = SoapClient(
+                self.wsdl(),
+                self.http(),
+                auth=self._auth(),
+                binding=own.binding,
+                address=own.address,
+                on_fault=lambda fault, operation: fault_error(fault, operation, own.messages, self.secrets()),
+            )
+        return self._client
+
+    def secrets(self) -> tuple[str, ...]:
+        """What a server might quote and nobody should read."""
+        return tuple(value.get_secret_value() for value in (self.settings.password, self.settings.licence) if value)
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> SoapReply:
+        """One call, within its total deadline and at the agreed pace."""
+        self._pace = self._pace or Pace(self.settings.calls_per_minute, self.context.state, self.context.clock)
+        self._pace.wait(operation)
+        return self.client().call(operation, arguments, deadline=Deadline(self.context.network.total_seconds))
+
+    def _auth(self) -> BasicAuth | UsernameToken | None:
+        own = self.settings
+        if own.auth in ("none", "body") or own.user is None or own.password is None:
+            return None
+        if own.auth == "basic":
+            return BasicAuth(own.user, own.password.get_secret_value())
+        return UsernameToken(own.user, own.password.get_secret_value(), digest=own.auth == "wsse_digest")
+
+    # -- the calls of a feed -------------------------------------------------------------------------------------------
+
+    def ask(self, feed: Feed, cursor: str | None, spool: Spool) -> Asking:
+        """What one reading of a feed starts from. Raises SettingsError for a delta that has no cursor."""
+        settings = _settings_of(feed)
+        if feed.mode == "delta" and settings.cursor is None:
+            raise SettingsError("a delta feed needs a cursor", hint='set cursor = {} (by day), or { path = "…" }')
+        day = today(self.context.clock, self.context.time_zone)
+        start = cursor if feed.mode == "delta" else None
+        return Asking(feed, settings, spool, day, Progress(settings.cursor, start, day))
+
+    def first_rows(self, asking: Asking) -> int:
+        """Rows of the first call's reply, for `check`."""
+        values = next(self._loops(asking), {})
+        values = {**values, **Pager(asking.settings.pages, asking.settings.operation).values}
+        _, marks, _ = self._reply(asking, values)
+        self._judge(asking, marks, asking.settings.operation)
+        return marks.rows
+
+    def _loops(self, asking: Asking) -> Iterator[dict[str, Any]]:
+        """What is the same for all pages of one answer: the value of the loop, the date range."""
+        for value in self._loop_values(asking):
+            for dates in ranges(asking.settings, asking.progress, asking.today):
+                yield {**value, **dates}
+
+    def _loop_values(self, asking: Asking) -> Iterator[dict[str, Any]]:
+        loop = asking.settings.for_each
+        if loop is None or loop.operation is None:
+            yield from [{loop.name: value} for value in loop.values] if loop else [{}]
+            return
+        reply, _ = self._save(asking, loop.operation, self._filled(asking, loop.arguments, {}))
+        rows = loop.rows or ""
+        marks = self._marks(reply, rows=rows)
+        if not self._judge(asking, marks, loop.operation):
+            return
+        columns = tuple(dict.fromkeys((loop.path, *loop.only)))
+        with reply.open() as stream:
+            found = [
+                row for block in read_xml(stream, rows, columns, file=reply.name) for row in block.table.to_pylist()
+            ]
+        for row in found:
+            if row[loop.path] and all((row[path] or "") == value for path, value in loop.only.items()):
+                yield {loop.name: row[loop.path]}
+
+    def _pages(self, asking: Asking, values: Mapping[str, Any]) -> Iterator[Batch]:
+        pager, before, more = Pager(asking.settings.pages, asking.settings.operation), "", True
+        while more:
+            reply, marks, digest = self._reply(asking, {**values, **pager.values})
+            if self._judge(asking, marks, asking.settings.operation):
+                yield from self._rows(asking, reply)
+            more = pager.turn(marks, digest=digest, before=before)
+            before = digest
+
+    def _reply(self, asking: Asking, values: Mapping[str, Any]) -> tuple[Spooled, Marks, str]:
+        """One page: asked for, kept in the spool, looked through."""
+        own = asking.settings
+        reply, digest = self._save(asking, own.operation, self._filled(asking, own.arguments, values))
+        paging = own.pages.path if own.pages else None
+        return reply, self._marks(reply, rows=own.rows, paging=paging, namespace=own.namespace), digest
+
+    def _marks(self, reply: Spooled, *, rows: str, paging: str | None = None, namespace: str | None = None) -> Marks:
+        messages, limit = self.settings.message_path, self.context.network.max_bytes
+        return read_marks(reply, rows=rows, messages=messages, paging=paging, namespace=namespace, max_bytes=limit)
+
+    def _judge(self, asking: Asking, marks: Marks, operation: str) -> bool:
+        known, silence = self.settings.messages, asking.settings.silence
+        return judge(marks, known, operation=operation, silence=silence, secrets=self.secrets())
+
+    def _save(self, asking: Asking, operation: str, arguments: Mapping[str, Any]) -> tuple[Spooled, str]:
+        name, digest = asking.next_name(), hashlib.sha256()
+        with self.call(operation, arguments) as reply, asking.spool.create(name) as sink:
+            while data := reply.read(_CHUNK):
+                sink.write(data)
+                digest.update(data)
+        return asking.spool.get(name), digest.hexdigest()
+
+    def _rows(self, asking: Asking, reply: Spooled) -> Iterator[Batch]:
+        mapper, path = _mapper_of(asking.feed), asking.settings.cursor and asking.settings.cursor.path
+        columns = tuple(dict.fromkeys((*mapper.columns, path))) if path else mapper.columns
+        with reply.open() as stream:
+            for rows in read_xml(stream, asking.settings.rows, columns, file=reply.name):
+                if path:
+                    asking.progress.see(rows.table.column(path).to_pylist())
+                yield _mapped(mapper, rows, reply.name)
+
+    def _filled(self, asking: Asking, template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+        known = {"cursor": asking.progress.since, "today": asking.today, "user": self.settings.user, **values}
+
+        def look_up(name: str, spec: str | None) -> Any:
+            if name != "secret":
+                return known.get(name)
+            secret = getattr(self.settings, spec or "", None)
+            if secret is None:
+                raise SettingsError(f"the arguments hold {{secret:{spec}}}, which is not set", hint=f"set {spec}")
+            return secret.get_secret_value()
+
+        filled: dict[str, Any] = fill(template, look_up)
+        return filled
+
+
+def _settings_of(feed: Feed) -> CallFeed:
+    if not isinstance(feed.settings, CallFeed):
+        raise TypeError(f"feed {feed.name} has the settings of another connector")
+    return feed.settings
+
+
+def _mapper_of(feed: Feed) -> RowMapper:
+    if feed.mapper is None:
+        raise SettingsError(f"feed {feed.name} has no mapping", hint=f"write [feeds.{feed.name}.fields]")
+    return feed.mapper
+
+
+def _mapped(mapper: RowMapper, rows: Rows, file: str) -> Batch:
+    batch = mapper.map(rows.table, lines=rows.lines, file=file)
+    return replace(batch, rejects=[*rows.rejects, *batch.rejects]) if rows.rejects else batch
