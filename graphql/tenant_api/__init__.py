@@ -1,0 +1,1 @@
+"""The tenant API: GraphQL over HTTP, one schema whatever stands behind it."""

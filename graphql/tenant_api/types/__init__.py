@@ -1,0 +1,1 @@
+"""The schema's types, a module for each family."""

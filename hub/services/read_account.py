@@ -1,0 +1,128 @@
+"""What a tenant asks of an account: its balance, what is due, its ledger, a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from hub.errors import InvalidAskError
+from hub.services.paging import Page
+from hub.store.reads import Reading, accounts, ledger
+from hub.store.reads.accounts import AccountRow
+from hub.store.reads.ledger import EntryFilter, EntryPosition, EntryRow
+
+
+class PeriodError(InvalidAskError):
+    """A period that ends before it begins."""
+
+    code = "INVALID_PERIOD"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A tenant account; cents, + the tenant owes."""
+
+    id: UUID
+    kind: str
+    number: str
+    balance_cents: int
+    balance_on: date | None
+    due_now_cents: int
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An account over some days, both included; credits are negative, closing = opening + debits + credits."""
+
+    from_on: date
+    to_on: date
+    opening_cents: int
+    debits_cents: int
+    credits_cents: int
+
+    @property
+    def closing_cents(self) -> int:
+        return self.opening_cents + self.debits_cents + self.credits_cents
+
+
+def balance_of_record(row: AccountRow) -> int:
+    """The ERP's own balance where it gives one, else the opening balance and the entries held."""
+    return row.balance_cents if row.balance_cents is not None else (row.opening_cents or 0) + row.entries_cents
+
+
+def due_now(row: AccountRow) -> int:
+    """Debits that have fallen due, with the opening balance, less all credits; never below nothing.
+
+    Where neither entries nor an opening balance are held, the ERP's balance is all that is known.
+    """
+    if row.entries == 0 and row.opening_cents is None:
+        return max(0, balance_of_record(row))
+    return max(0, (row.opening_cents or 0) + row.due_debits_cents + row.credits_cents)
+
+
+def check_period(from_on: date | None, to_on: date | None) -> None:
+    """PeriodError when a period ends before it begins."""
+    if from_on is not None and to_on is not None and from_on > to_on:
+        raise PeriodError("the period ends before it begins", hint="exchange its two dates")
+
+
+def _account(row: AccountRow) -> Account:
+    return Account(
+        id=row.id,
+        kind=row.kind,
+        number=row.number,
+        balance_cents=balance_of_record(row),
+        balance_on=row.balance_on if row.balance_cents is not None else row.last_posted_on or row.opening_on,
+        due_now_cents=due_now(row),
+        as_of=row.as_of,
+    )
+
+
+async def accounts_of_contracts(
+    reading: Reading, contracts: Sequence[UUID], *, today: date
+) -> dict[UUID, list[Account]]:
+    """The accounts that cover each contract, rent accounts first."""
+    found = await accounts.of_contracts(reading, contracts, today=today)
+    return {contract: [_account(row) for row in rows] for contract, rows in found.items()}
+
+
+async def accounts_of_session(reading: Reading, contracts: Sequence[UUID], *, today: date) -> list[Account]:
+    """All accounts of the contracts, each once."""
+    found = await accounts_of_contracts(reading, contracts, today=today)
+    return list({account.id: account for each in found.values() for account in each}.values())
+
+
+async def accounts_by_id(reading: Reading, ids: Sequence[UUID], *, today: date) -> dict[UUID, Account]:
+    """The accounts this session may see among `ids`."""
+    return {row.id: _account(row) for row in await accounts.by_ids(reading, ids, today=today)}
+
+
+async def ledger_pages(
+    reading: Reading,
+    ids: Sequence[UUID],
+    *,
+    first: int,
+    after: EntryPosition | None = None,
+    chosen: EntryFilter | None = None,
+    newest_first: bool = True,
+) -> dict[UUID, Page[EntryRow]]:
+    """A page of each account's ledger. Running balances do not depend on what is chosen."""
+    found = await ledger.pages(reading, ids, take=first + 1, after=after, chosen=chosen, newest_first=newest_first)
+    return {account: Page.cut(found.get(account, []), first) for account in ids}
+
+
+async def entries_by_id(reading: Reading, ids: Sequence[UUID]) -> dict[UUID, EntryRow]:
+    """The ledger entries this session may see among `ids`."""
+    return {row.id: row for row in await ledger.by_ids(reading, ids)}
+
+
+async def statements(reading: Reading, ids: Sequence[UUID], *, from_on: date, to_on: date) -> dict[UUID, Statement]:
+    """Each account's sums over the days from `from_on` to `to_on`, both included."""
+    found = await ledger.statements(reading, ids, from_on=from_on, to_on=to_on)
+    return {
+        account: Statement(from_on, to_on, row.opening_cents, row.debits_cents, row.credits_cents)
+        for account, row in found.items()
+    }

@@ -1,0 +1,64 @@
+"""Ask for a landlord's feeds to be brought up to date now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hub.domain.clock import Clock
+from hub.errors import NotFoundError
+from hub.jobs import RUN_KIND, RUN_ORDER_KEY, RUN_QUEUE, Bell
+from hub.store.engine import scope
+from hub.store.handles import Engine
+from hub.store.job_rows import enqueue
+from hub.store.landlord_rows import live_config
+from hub.store.run_rows import Run, create_run, get_run
+
+
+async def start_sync(engine: Engine, clock: Clock, bell: Bell, landlord: str, feeds: Sequence[str] = ()) -> int:
+    """Queue a run of these feeds (all, if none is named), in dependency order; gives the run's id.
+
+    Raises NotFoundError for a landlord or feed that is not configured.
+    """
+    now = clock.now()
+    async with scope(engine, landlord) as conn:
+        live = await live_config(conn, landlord=landlord)
+        if live is None:
+            raise NotFoundError(f"no landlord {landlord} is configured", hint="`housing-hub apply landlords/….toml`")
+        run_id = await create_run(
+            conn,
+            landlord=landlord,
+            asked_by="operator",
+            feeds=_chosen(live.config, landlord, feeds),
+            config_version=live.version,
+            now=now,
+        )
+        await enqueue(
+            conn,
+            landlord=landlord,
+            queue=RUN_QUEUE,
+            kind=RUN_KIND,
+            dedup_key=f"run-{run_id}",
+            order_key=RUN_ORDER_KEY,
+            payload={"run_id": run_id},
+            now=now,
+        )
+    bell.ring(RUN_QUEUE)
+    return run_id
+
+
+def _chosen(config: dict[str, Any], landlord: str, wanted: Sequence[str]) -> list[str]:
+    known = [feed["name"] for feed in config["feeds"]]
+    for name in wanted:
+        if name not in known:
+            raise NotFoundError(f"{landlord} has no feed {name}", hint=f"its feeds are {', '.join(known)}")
+    return [name for name in known if name in wanted] if wanted else known
+
+
+async def watch_run(engine: Engine, landlord: str, run_id: int) -> Run:
+    """The run as it stands. Raises NotFoundError."""
+    async with scope(engine, landlord, readonly=True) as conn:
+        run = await get_run(conn, run_id)
+    if run is None:
+        raise NotFoundError(f"{landlord} has no run {run_id}", hint=f"`housing-hub runs list {landlord}`")
+    return run
