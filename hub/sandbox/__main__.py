@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from hub.errors import HubError
 from hub.sandbox.profiles import PROFILES
 from hub.sandbox.server import Sandbox, truth_of
+from hub.sandbox.truth import summary
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         if asked.truth:
-            _say(truth_of(asked.dir, asked.truth))
+            held = truth_of(asked.dir, asked.truth)
+            _say(held if asked.full else summary(held), indent=2)
             return 0
         return _serve(asked)
     except (OSError, ValueError, HubError) as error:
@@ -72,9 +74,9 @@ def _told_to_stop() -> Iterator[Callable[[float | None], bool]]:
         theirs.close()
 
 
-def _say(facts: dict[str, Any]) -> None:
-    """One JSON line, at once."""
-    sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+def _say(facts: dict[str, Any], *, indent: int | None = None) -> None:
+    """JSON, at once; one line unless indented."""
+    sys.stdout.write(json.dumps(facts, ensure_ascii=False, indent=indent) + "\n")
     sys.stdout.flush()
 
 
@@ -88,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--today", type=date.fromisoformat, help="the world's day, YYYY-MM-DD (today unless told)")
     parser.add_argument("--advance-every", type=_seconds, help="let a day pass every so many seconds")
     parser.add_argument("--truth", choices=sorted(PROFILES), help="print the truth of DIR's world and exit")
+    parser.add_argument("--full", action="store_true", help="with --truth: every account's sums and balances too")
     return parser
 
 

@@ -19,6 +19,7 @@ import pytest
 from hub.errors import SetupError
 from hub.sandbox import Sandbox, truth_of
 from hub.sandbox.lock import FolderLock
+from hub.sandbox.truth import summary
 
 TODAY = date(2026, 11, 20)
 
@@ -137,7 +138,9 @@ def test_the_process_lets_days_pass_and_prints_the_truth(tmp_path: Path) -> None
     process.terminate()
     process.communicate(timeout=10)
 
+    held = truth_of(tmp_path, "cite-des-tilleuls")
     command = [sys.executable, "-m", "hub.sandbox", "--dir", str(tmp_path), "--truth", "cite-des-tilleuls"]
-    printed = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert printed == truth_of(tmp_path, "cite-des-tilleuls")
-    assert printed["today"] > "2026-11-20"
+    for more, expected in (([], summary(held)), (["--full"], held)):
+        printed = subprocess.run([*command, *more], capture_output=True, text=True, check=True).stdout
+        assert json.loads(printed) == expected
+    assert held["today"] > "2026-11-20"

@@ -1,0 +1,112 @@
+"""The one place that builds everything; every part, the clock included, is a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from prometheus_client import CollectorRegistry
+
+from hub.config import Settings
+from hub.domain.clock import Clock, SystemClock
+from hub.errors import SettingsError
+from hub.jobs import Bell, JobRuntime, NoBell, WorkerParts
+from hub.jobs.metrics import JobMetrics
+from hub.registry import Registry
+from hub.services.download import link_key
+from hub.services.parts import ApiParts
+from hub.store.blobs import BlobStore
+from hub.store.engine import make_engine, role_url
+from hub.store.handles import Engine
+from hub.store.roles import Role
+from hub.store.vault import Vault
+from hub.sync.night import handle_sync
+from hub.sync.parts import SyncParts
+
+SLOTS = {"sync": 2}
+"""Jobs at a time in one worker, by queue."""
+LEASE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorParts:
+    """What the command line works with."""
+
+    settings: Settings
+    sync: SyncParts
+    bell: Bell
+
+    async def close(self) -> None:
+        self.bell.close()
+        await self.sync.engine.dispose()
+
+
+def engine_of(settings: Settings, role: Role, *, pool_size: int = 5) -> Engine:
+    """An engine that connects as one role, for the event loop it is made in."""
+    if not settings.database_url:
+        raise SettingsError(
+            "no database is running or named",
+            hint="start `housing-hub up` (or `make demo`) in another terminal, or set HOUSING_HUB_DATABASE_URL",
+        )
+    url = role_url(settings.database_url, role, settings.load_master_key())
+    return make_engine(url, role, pool_size=pool_size)
+
+
+def build_sync(settings: Settings, *, clock: Clock | None = None, engine: Engine | None = None) -> SyncParts:
+    """What reading and applying feeds needs."""
+    return SyncParts(
+        engine=engine or engine_of(settings, Role.SYNC),
+        vault=Vault(settings.load_master_key()),
+        blobs=BlobStore(settings.blob_url),
+        registry=Registry.load(settings.plugins),
+        clock=clock or SystemClock(),
+        work_dir=settings.data_dir.absolute() / "work",
+    )
+
+
+def build_operator(settings: Settings, *, bell: Bell | None = None, clock: Clock | None = None) -> OperatorParts:
+    """What one command needs."""
+    return OperatorParts(settings, build_sync(settings, clock=clock), bell or NoBell())
+
+
+def build_worker(settings: Settings, *, bell: Bell | None = None, clock: Clock | None = None) -> WorkerParts:
+    """A worker's or scheduler's parts, to be made inside the event loop that uses them."""
+    clock = clock or SystemClock()
+    dispatch = engine_of(settings, Role.DISPATCH)
+    sync = build_sync(settings, clock=clock, engine=engine_of(settings, Role.SYNC, pool_size=8))
+    runtime = JobRuntime(
+        dispatch_engine=dispatch,
+        sync_engine=sync.engine,
+        clock=clock,
+        handlers={"sync": partial(handle_sync, parts=sync)},
+        bell=bell or NoBell(),
+        metrics=JobMetrics(),
+        lease_seconds=LEASE_SECONDS,
+    )
+    return WorkerParts(runtime=runtime, slots=SLOTS, close=_closing(bell, dispatch, sync.engine))
+
+
+def _closing(bell: Bell | None, *engines: Engine) -> Callable[[], Awaitable[None]]:
+    async def close() -> None:
+        for engine in engines:
+            await engine.dispose()
+        if bell is not None:
+            bell.close()
+
+    return close
+
+
+def build_api(settings: Settings, *, clock: Clock | None = None) -> ApiParts:
+    """An API process's parts, to be made inside its event loop."""
+    master_key = settings.load_master_key()
+    return ApiParts(
+        engine=engine_of(settings, Role.API, pool_size=10),
+        blobs=BlobStore(settings.blob_url),
+        vault=Vault(master_key),
+        link_key=link_key(master_key),
+        clock=clock or SystemClock(),
+        profile=settings.profile,
+        public_url=settings.public_url,
+        metrics=CollectorRegistry(),
+    )

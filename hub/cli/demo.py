@@ -1,0 +1,192 @@
+"""`make demo`: a whole hub with two invented landlords, synced over real SOAP and SFTP, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hub.cli.up import DataDir, api_url, settings_with, start_processes, start_servers
+from hub.errors import SetupError
+
+if TYPE_CHECKING:
+    from hub.cli.progress import Story
+    from hub.embedded.supervisor import Supervisor
+
+HOST = "127.0.0.1"
+# Each landlord's tenant worth showing: several contracts and accounts, a co-tenant, housing aid, a direct debit.
+TENANTS = {"rives-doise": "T000001", "cite-des-tilleuls": "0000000001"}
+LANDLORDS = tuple(TENANTS)
+_API_PORT, _SOAP_PORT, _SFTP_PORT = 8000, 8771, 8772
+
+
+def register(app: typer.Typer) -> None:
+    """Add `demo`."""
+    app.command()(demo)
+
+
+def demo(
+    data_dir: DataDir = None,
+    port: Annotated[int, typer.Option(help="The API's port; the next free one is taken if it is not.")] = _API_PORT,
+    contracts: Annotated[int | None, typer.Option(help="The size of each landlord's world.", min=10)] = None,
+    advance_every: Annotated[int, typer.Option(help="Seconds until the next day at the landlords'.", min=10)] = 300,
+) -> None:
+    """Run a hub with two invented landlords and their ERPs on this machine; Ctrl-C stops everything."""
+    from hub.cli.progress import Story, show_cursor
+    from hub.embedded.supervisor import StoppedError, Supervisor
+
+    story, folder = Story(), (data_dir or Path(".housing-hub")).absolute()
+    # A demo keeps to its own servers, whatever this shell uses.
+    for name in ("HOUSING_HUB_DATABASE_URL", "HOUSING_HUB_BROKER_URL"):
+        os.environ.pop(name, None)
+    with Supervisor(folder, say=story.say) as hub:
+        with suppress(StoppedError):
+            Demo(hub, story, folder).run(port=port, contracts=contracts, advance_every=advance_every)
+        show_cursor()
+        with story.step("stopping", "done"):
+            hub.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The demo's steps, in the order a person sees them."""
+
+    hub: Supervisor
+    story: Story
+    folder: Path
+
+    def run(self, *, port: int, contracts: int | None, advance_every: int) -> None:
+        """Everything from the first server to the last Ctrl-C. StoppedError when that comes early."""
+        from hub.embedded.ports import next_free
+
+        port = self._said(port, next_free(HOST, port))
+        settings = settings_with(
+            data_dir=self.folder, host=HOST, port=port, public_url=api_url(HOST, port), profile="developer"
+        )
+        environment = start_servers(self.hub, self.story, settings)
+        os.environ.update(environment)
+        world = self.start_sandbox(contracts=contracts, advance_every=advance_every)
+        start_processes(self.hub, self.story, environment)
+        self.sync(write_landlord_files(self.folder, world))
+        self.say_where_to_look(api_url(HOST, port))
+        self.hub.run()
+
+    def start_sandbox(self, *, contracts: int | None, advance_every: int) -> dict[str, Any]:
+        """Start the two ERPs on the ports they had, or the next free ones; what they say of themselves."""
+        from hub.embedded.supervisor import Child
+
+        folder = self.folder / "sandbox"
+        soap, sftp = sandbox_ports(read_state(folder))
+        argv = [sys.executable, "-m", "hub.sandbox", "--dir", str(folder), "--advance-every", str(advance_every)]
+        argv += ["--soap-port", str(soap), "--sftp-port", str(sftp)]
+        argv += [] if contracts is None else ["--contracts", str(contracts)]
+        with self.story.step("sandbox: Rives d'Oise Habitat (SOAP), Cité des Tilleuls (SFTP)", "up"):
+            self.hub.start(Child("sandbox", argv))
+            self.hub.wait(lambda: listens(soap) and listens(sftp), seconds=120, what="the sandbox")
+        return read_state(folder)
+
+    def sync(self, files: list[Path]) -> None:
+        """Take over the landlords' files and read their ERPs once, as an operator would."""
+        from hub.cli import operate
+
+        self.hub.while_doing(lambda: operate.apply_files(files))
+        self.hub.while_doing(lambda: operate.sync_with_progress(LANDLORDS))
+
+    def say_where_to_look(self, url: str) -> None:
+        """What to open and what to type next."""
+        command = command_line(self.folder)
+        links = [f"{url}/{slug}/graphql#token={self._token(slug)}" for slug in LANDLORDS]
+        self.story.say("")
+        for label, what in zip(("Ask as a tenant", ""), links, strict=True):
+            self.story.say(f"{label:<21}{what}")
+        self.story.say(f"See what was synced  {command} runs list")
+        self.story.say(f"See what was refused {command} quarantine list {LANDLORDS[1]}")
+        self.story.say("Stop                 Ctrl-C")
+
+    def _token(self, slug: str) -> str:
+        """A short-lived token of the tenant worth showing. It stands after the #: no server and no log sees it."""
+        from hub.cli import operate
+
+        return self.hub.while_doing(lambda: operate.issue_token(slug, TENANTS[slug]))
+
+    def _said(self, wanted: int, found: int) -> int:
+        if wanted != found:
+            self.story.say(f"port {wanted} is taken: the API listens on {found}")
+        return found
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """What the sandbox of this folder said last, nothing when it never ran."""
+    try:
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def sandbox_ports(state: dict[str, Any]) -> tuple[int, int]:
+    """The ports for SOAP and SFTP: as before where they are free."""
+    from hub.embedded.ports import next_free
+
+    soap = next_free(HOST, int(state.get("soap", {}).get("port", _SOAP_PORT)))
+    sftp = next_free(HOST, int(state.get("sftp", {}).get("port", _SFTP_PORT)))
+    return soap, sftp if sftp != soap else next_free(HOST, soap + 1)
+
+
+def listens(port: int) -> bool:
+    """Whether something accepts connections there."""
+    import socket
+
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def write_landlord_files(folder: Path, world: dict[str, Any], *, source: Path = Path("landlords")) -> list[Path]:
+    """The landlords' files with this sandbox's addresses, its host key and its secrets, in `<data dir>/landlords`.
+
+    SetupError when the project's `landlords/` is not beside us.
+    """
+    target = folder / "landlords"
+    target.mkdir(parents=True, exist_ok=True)
+    written = []
+    for slug in LANDLORDS:
+        try:
+            text = (source / f"{slug}.toml").read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise SetupError(f"{error.filename} is missing", hint="run the demo from the project's folder") from error
+        (target / f"{slug}.toml").write_text(_addressed(text, world), encoding="utf-8")
+        written.append(target / f"{slug}.toml")
+    return written
+
+
+def _addressed(text: str, world: dict[str, Any]) -> str:
+    for standing, actual in (
+        ("http://127.0.0.1:8771/erp/ServiceLocatif?wsdl", world["soap"]["wsdl"]),
+        ("\nport = 8772\n", f"\nport = {world['sftp']['port']}\n"),
+        ('\n# host_key = "ssh-ed25519 AAAA…"\n', f'\nhost_key = "{world["sftp"]["host_key"]}"\n'),
+        ("../.housing-hub/sandbox/", "../sandbox/"),
+    ):
+        text = text.replace(standing, actual)
+    return text
+
+
+def command_line(folder: Path) -> str:
+    """How this hub's command is typed here: with its path where it is not on PATH, its folder where that is another."""
+    script = Path(sys.executable).with_name("housing-hub")
+    found = shutil.which("housing-hub")
+    name = "housing-hub"
+    if (found is None or not Path(found).samefile(script)) and script.exists():
+        name = shlex.quote(os.path.relpath(script) if script.is_relative_to(Path.cwd()) else str(script))
+    usual = folder == Path(".housing-hub").absolute()
+    return name if usual else f"HOUSING_HUB_DATA_DIR={shlex.quote(str(folder))} {name}"

@@ -1,0 +1,357 @@
+"""The landlord's commands: apply, check, preview, sync, and what to look at in the morning."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from hub.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from hub.bootstrap import OperatorParts
+
+T = TypeVar("T")
+Landlord = Annotated[str, typer.Argument(help="The landlord's slug.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Limit = Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the operator's commands."""
+    app.command()(apply)
+    app.command()(check)
+    app.command()(preview)
+    app.command()(sync)
+    app.command()(plugins)
+    app.command()(token)
+    app.command()(dump)
+    runs = _group(app, "runs", "What was synced, and what was not.")
+    runs.command("list")(runs_list)
+    runs.command("show")(runs_show)
+    quarantine = _group(app, "quarantine", "Rows that were refused, with their place and reason.")
+    quarantine.command("list")(quarantine_list)
+    jobs = _group(app, "jobs", "Work given up on.")
+    jobs.command("dead")(jobs_dead)
+    jobs.command("replay")(jobs_replay)
+
+
+def _group(app: typer.Typer, name: str, help: str) -> typer.Typer:
+    group = typer.Typer(help=help, no_args_is_help=True)
+    app.add_typer(group, name=name)
+    return group
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+def apply(
+    files: Annotated[list[Path], typer.Argument(help="Landlord files (landlords/<slug>.toml).")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Put landlord files in force. The same file again changes nothing."""
+    apply_files(files, dry_run=dry_run, as_json=json)
+
+
+def check(landlord: Landlord, json: AsJson = False) -> None:
+    """Try a landlord's connectors step by step, each with what was seen and what to do."""
+    if not _run(lambda parts: _check(parts, landlord, json)):
+        raise typer.Exit(Exit.FAILED)
+
+
+def preview(
+    landlord: Landlord,
+    feed: Annotated[str, typer.Argument(help="The feed's name.")],
+    file: Annotated[Path | None, typer.Option(help="A sample file instead of the newest at the source.")] = None,
+    rows: Annotated[int, typer.Option(help="How many rows to read.", min=1, max=1000)] = 20,
+    config: Annotated[
+        Path | None, typer.Option(help="A landlord file to try instead of the one in force.", show_default=False)
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Show what a feed's rows would become, and which would be refused; writes nothing."""
+    _run(lambda parts: _preview(parts, landlord, feed, file, rows, config, json))
+
+
+def sync(
+    landlord: Landlord,
+    feeds: Annotated[list[str] | None, typer.Argument(help="Feeds; all if none is named.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show progress until the run ends.")] = False,
+) -> None:
+    """Ask for a landlord's feeds to be brought up to date now."""
+    from hub.cli.output import console
+
+    if wait:
+        if not sync_with_progress([landlord], feeds or ()):
+            raise typer.Exit(Exit.FAILED)
+        return
+    run_id = _run(lambda parts: _start(parts, landlord, feeds or ()))
+    console.print(f"run {run_id} is queued; see it with: housing-hub runs show {landlord} {run_id}", soft_wrap=True)
+
+
+def runs_list(
+    landlord: Annotated[str | None, typer.Argument(help="The landlord's slug; all if none is named.")] = None,
+    limit: Limit = 20,
+    json: AsJson = False,
+) -> None:
+    """The latest runs."""
+    from hub.cli.reports import print_runs
+
+    print_runs(_run(lambda parts: _runs(parts, landlord, limit)), as_json=json)
+
+
+def runs_show(
+    landlord: Landlord, run: Annotated[int, typer.Argument(help="The run's number.")], json: AsJson = False
+) -> None:
+    """One run, feed by feed: what was applied, what was not and why, and what to do next."""
+    from hub.cli.reports import print_run
+    from hub.services.start_sync import watch_run
+
+    async def show(parts: OperatorParts) -> None:
+        found = await watch_run(parts.sync.engine, landlord, run)
+        print_run(landlord, found, await _served_as_of(parts, landlord, found.feeds), as_json=json)
+
+    _run(show)
+
+
+def quarantine_list(
+    landlord: Landlord,
+    feed: Annotated[str | None, typer.Option(help="Only this feed's rows.")] = None,
+    limit: Limit = 50,
+    json: AsJson = False,
+) -> None:
+    """Rows refused and not yet put right: file, line, field, code and what to do."""
+    from hub.cli.reports import print_quarantine
+
+    print_quarantine(landlord, _run(lambda parts: _quarantine(parts, landlord, feed, limit)), as_json=json)
+
+
+def plugins(json: AsJson = False) -> None:
+    """The plugins this installation allows, those it does not, and those that are broken."""
+    from hub.cli.output import print_rows
+    from hub.cli.reports import plugin_rows
+    from hub.config import Settings
+    from hub.registry import Registry
+
+    rows = plugin_rows(Registry.load(Settings().plugins))
+    print_rows(rows, ("name", "state", "version", "summary"), as_json=json, empty="no plugin is installed")
+
+
+def jobs_dead(landlord: Landlord, limit: Limit = 50, json: AsJson = False) -> None:
+    """Jobs nobody tries any more, each with its reason."""
+    from hub.cli.output import print_rows
+
+    rows = _run(lambda parts: _dead(parts, landlord, limit))
+    columns = ("id", "kind", "attempts", "finished_at", "last_error")
+    print_rows(rows, columns, as_json=json, empty=f"no job of {landlord} was given up on")
+
+
+def jobs_replay(landlord: Landlord, job: Annotated[int, typer.Argument(help="The job's number.")]) -> None:
+    """Try a dead job again, its attempts counted anew."""
+    from hub.cli.output import console
+
+    _run(lambda parts: _replay(parts, landlord, job))
+    console.print(f"job {job} is queued again")
+
+
+def token(
+    landlord: Landlord,
+    person: Annotated[str, typer.Option(help="The ERP's person id, or a contract's reference.")],
+    hours: Annotated[int, typer.Option(help="How long it is valid.", min=1, max=720)] = 8,
+) -> None:
+    """A bearer token for one tenant; not in the production profile."""
+    print(issue_token(landlord, person, hours=hours))
+
+
+def dump(landlord: Landlord) -> None:
+    """A landlord's canonical data as text, the same for the same data: to compare two hubs."""
+
+    async def show(parts: OperatorParts) -> str:
+        from hub.store.dump import canonical_dump
+        from hub.store.engine import scope
+
+        async with scope(parts.sync.engine, landlord, readonly=True) as conn:
+            return await canonical_dump(conn)
+
+    print(_run(show), end="")
+
+
+# --- also called by the demo ------------------------------------------------------------------------------------------
+
+
+def apply_files(files: Sequence[Path], *, dry_run: bool = False, as_json: bool = False) -> None:
+    """Apply landlord files in order; the first that is wrong stops, with everything wrong in it told."""
+    from hub.cli.reports import print_applied
+
+    print_applied(_run(lambda parts: _apply(parts, files, dry_run)), dry_run=dry_run, as_json=as_json)
+
+
+def sync_with_progress(landlords: Sequence[str], feeds: Sequence[str] = ()) -> bool:
+    """Sync one landlord after the other, showing each feed as it is read; True if all went well."""
+    from hub.cli.watching import watch
+
+    async def all_of_them(parts: OperatorParts) -> bool:
+        good = True
+        for landlord in landlords:
+            run_id = await _start(parts, landlord, feeds)
+            good &= await watch(parts, landlord, run_id)
+        return good
+
+    return _run(all_of_them)
+
+
+def issue_token(landlord: str, person: str, *, hours: int = 8) -> str:
+    """A tenant's token, in clear: it is shown once."""
+    from hub.services.issue_token import issue_token as issue
+
+    async def make(parts: OperatorParts) -> str:
+        issued = await issue(
+            parts.sync.engine,
+            parts.sync.clock,
+            profile=parts.settings.profile,
+            landlord=landlord,
+            person=person,
+            valid=timedelta(hours=hours),
+        )
+        return issued.token
+
+    return _run(make)
+
+
+# --- the work behind them ---------------------------------------------------------------------------------------------
+
+
+def _run(work: Callable[[OperatorParts], Coroutine[Any, Any, T]]) -> T:
+    """Do some work with the operator's parts, in a loop of its own."""
+
+    async def main() -> T:
+        async with _parts() as parts:
+            return await work(parts)
+
+    return asyncio.run(main())
+
+
+@asynccontextmanager
+async def _parts() -> AsyncIterator[OperatorParts]:
+    from hub.bootstrap import build_operator
+    from hub.config import Settings
+    from hub.worker.bell import make_bell
+
+    settings = Settings()
+    parts = build_operator(settings, bell=make_bell(settings.broker_url))
+    try:
+        yield parts
+    finally:
+        await parts.close()
+
+
+async def _apply(parts: OperatorParts, files: Sequence[Path], dry_run: bool) -> list[Any]:
+    from hub.config import read_landlord
+    from hub.services.apply_config import apply_config, plan_config
+
+    configs = [read_landlord(file, parts.sync.registry, need_secrets=not dry_run) for file in files]
+    own = parts.sync
+    if dry_run:
+        return [await plan_config(own.engine, config) for config in configs]
+    return [await apply_config(own.engine, own.vault, own.clock, config) for config in configs]
+
+
+async def _check(parts: OperatorParts, landlord: str, as_json: bool) -> bool:
+    from hub.cli.output import print_json
+    from hub.cli.reports import print_finding
+    from hub.sync.night import load_config
+    from hub.sync.trial import check_landlord
+
+    good, rows = True, []
+    async for subject, finding in check_landlord(parts.sync, await load_config(parts.sync, landlord)):
+        good &= finding.ok
+        rows.append(
+            {"subject": subject, "step": finding.step, "ok": finding.ok, "detail": finding.detail, "hint": finding.hint}
+        )
+        if not as_json:
+            print_finding(subject, finding)
+    if as_json:
+        print_json(rows)
+    return good
+
+
+async def _preview(
+    parts: OperatorParts,
+    landlord: str,
+    feed: str,
+    sample: Path | None,
+    rows: int,
+    file: Path | None,
+    as_json: bool,
+) -> None:
+    from hub.cli.reports import print_preview
+    from hub.config import read_landlord
+    from hub.sync.night import load_config
+    from hub.sync.trial import preview_feed
+
+    config = read_landlord(file, parts.sync.registry) if file else await load_config(parts.sync, landlord)
+    print_preview(await preview_feed(parts.sync, config, feed, limit=rows, sample=sample), as_json=as_json)
+
+
+async def _start(parts: OperatorParts, landlord: str, feeds: Sequence[str]) -> int:
+    from hub.services.start_sync import start_sync
+
+    return await start_sync(parts.sync.engine, parts.sync.clock, parts.bell, landlord, feeds)
+
+
+async def _runs(parts: OperatorParts, landlord: str | None, limit: int) -> list[tuple[str, Any]]:
+    from hub.store.engine import scope
+    from hub.store.landlord_rows import list_landlords
+    from hub.store.run_rows import list_runs
+
+    async with scope(parts.sync.engine, None, readonly=True) as conn:
+        slugs = [landlord] if landlord else [one.slug for one in await list_landlords(conn)]
+    found: list[tuple[str, Any]] = []
+    for slug in slugs:
+        async with scope(parts.sync.engine, slug, readonly=True) as conn:
+            found += [(slug, run) for run in await list_runs(conn, limit=limit)]
+    return sorted(found, key=lambda pair: pair[1].queued_at, reverse=True)[:limit]
+
+
+async def _served_as_of(parts: OperatorParts, landlord: str, feeds: Sequence[str]) -> dict[str, Any]:
+    from hub.store.engine import scope
+    from hub.store.feed_states import get_feed_state
+
+    async with scope(parts.sync.engine, landlord, readonly=True) as conn:
+        states = {feed: await get_feed_state(conn, landlord=landlord, feed=feed) for feed in feeds}
+    return {feed: state.as_of for feed, state in states.items() if state is not None}
+
+
+async def _quarantine(parts: OperatorParts, landlord: str, feed: str | None, limit: int) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from hub.store.engine import scope
+    from hub.store.quarantine_rows import list_quarantine
+
+    async with scope(parts.sync.engine, landlord, readonly=True) as conn:
+        return [asdict(row) for row in await list_quarantine(conn, landlord=landlord, feed=feed, limit=limit)]
+
+
+async def _dead(parts: OperatorParts, landlord: str, limit: int) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from hub.store.engine import scope
+    from hub.store.job_rows import list_dead
+
+    async with scope(parts.sync.engine, landlord, readonly=True) as conn:
+        return [asdict(row) for row in await list_dead(conn, limit=limit)]
+
+
+async def _replay(parts: OperatorParts, landlord: str, job: int) -> None:
+    from hub.store.engine import scope
+    from hub.store.job_rows import replay
+
+    async with scope(parts.sync.engine, landlord) as conn:
+        queue = await replay(conn, job, now=parts.sync.clock.now())
+    parts.bell.ring(queue)

@@ -1,0 +1,180 @@
+"""Reports in words: what a person reads at seven in the morning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from rich.markup import escape
+
+from hub.cli.output import console, print_json, print_rows
+from hub.domain.money import to_decimal
+from hub.ports import Finding
+from hub.registry import Registry
+from hub.services.apply_config import Applied
+from hub.store.run_rows import FeedRun, Run
+from hub.sync.trial import Preview
+
+_SHOWN = {"contracts": "contracts", "ledger_entries": "ledger", "rent_notices": "notices", "documents": "documents"}
+_GOOD = ("applied", "unchanged")
+
+
+def figures(run: Run) -> str:
+    """`contracts 312  ledger 18,904  notices 4,680   2 lines quarantined`."""
+    parts = [
+        f"{_SHOWN[report.stream]} {report.added + report.changed + report.unchanged:,}"
+        if report.state == "applied"
+        else f"{_SHOWN[report.stream]} {report.state}"
+        for report in run.feed_runs
+        if report.stream in _SHOWN
+    ]
+    quarantined = sum(report.quarantined for report in run.feed_runs)
+    if quarantined:
+        parts.append(f"{quarantined:,} {'line' if quarantined == 1 else 'lines'} quarantined")
+    return "  ".join(parts) or ", ".join(sorted({report.state for report in run.feed_runs})) or run.state
+
+
+def problems(landlord: str, run: Run) -> list[str]:
+    """A line for each feed that is not up to date, and what to do."""
+    lines = []
+    for report in run.feed_runs:
+        if report.state not in _GOOD:
+            lines.append(escape(f"{report.feed} {report.state}: {report.error}"))
+            if report.hint:
+                lines.append(escape(f"  → {report.hint}"))
+    return lines
+
+
+def print_runs(runs: Sequence[tuple[str, Run]], *, as_json: bool) -> None:
+    rows = [
+        {
+            "run": run.id,
+            "landlord": landlord,
+            "asked_by": run.asked_by,
+            "queued_at": run.queued_at,
+            "state": run.state,
+            "figures": figures(run),
+        }
+        for landlord, run in runs
+    ]
+    if as_json:
+        print_json([{"landlord": landlord, **asdict(run)} for landlord, run in runs])
+        return
+    columns = ("run", "landlord", "queued_at", "asked_by", "state", "figures")
+    print_rows(rows, columns, as_json=False, empty="nothing was synced yet: housing-hub sync LANDLORD")
+
+
+def print_run(landlord: str, run: Run, as_of: Mapping[str, datetime | None], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"landlord": landlord, **asdict(run), "served_as_of": as_of})
+        return
+    when = (run.slot or run.queued_at).strftime("%d %B %Y %H:%M UTC")
+    console.print(f"Run {run.id} of {when}, {landlord}: [bold]{run.state}[/bold]")
+    for report in run.feed_runs:
+        _print_feed(report, as_of.get(report.feed))
+    if any(report.quarantined for report in run.feed_runs):
+        console.print(f"\nSee the refused lines: housing-hub quarantine list {landlord}", soft_wrap=True)
+    if run.state == "failed":
+        console.print(f"Once put right: housing-hub sync {landlord} --wait", soft_wrap=True)
+
+
+def _print_feed(report: FeedRun, as_of: datetime | None) -> None:
+    console.print(f"  {report.feed:<18}{report.state:<10} {_counts(report)}", soft_wrap=True)
+    if report.error:
+        console.print(escape(f"{'':20}{report.error}"), soft_wrap=True)
+    if report.hint:
+        console.print(escape(f"{'':20}→ {report.hint}"), soft_wrap=True)
+    if report.state not in _GOOD and as_of is not None:
+        console.print(f"{'':20}tenants still see the last good data, as of {as_of:%d %B %Y %H:%M} UTC", soft_wrap=True)
+
+
+def _counts(report: FeedRun) -> str:
+    counted = (
+        ("new", report.added),
+        ("changed", report.changed),
+        ("unchanged", report.unchanged),
+        ("missing", report.missing),
+        ("back", report.returned),
+        ("quarantined", report.quarantined),
+    )
+    return ", ".join(f"{count:,} {name}" for name, count in counted if count)
+
+
+def print_applied(applied: Sequence[Applied], *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(one) | {"changed": one.changed} for one in applied])
+        return
+    for one in applied:
+        verb = "would change" if dry_run else f"version {one.version}"
+        console.print(f"  apply {one.landlord:<24}{verb if one.changed else f'unchanged, version {one.version}'}")
+        if one.version > 1 or dry_run:
+            for line in one.diff:
+                console.print(escape(f"    {line}"), soft_wrap=True)
+        for name in one.secrets if one.version > 1 else ():
+            console.print(f"    secret {escape(name)} {'would change' if dry_run else 'changed'}")
+        for warning in one.warnings:
+            console.print(f"    [yellow]![/yellow] {escape(warning)}", soft_wrap=True)
+
+
+def print_finding(subject: str, finding: Finding) -> None:
+    mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
+    console.print(f"  {escape(subject):<24}{escape(finding.step):<18} {mark} {escape(finding.detail)}", soft_wrap=True)
+    if finding.hint:
+        console.print(escape(f"{'':26}→ {finding.hint}"), soft_wrap=True)
+
+
+def print_preview(preview: Preview, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"feed": preview.feed, "rows": preview.rows, "rejects": [asdict(one) for one in preview.rejects]})
+        return
+    for number, row in enumerate(preview.rows, start=1):
+        console.print(f"  row {number}")
+        for name, value in row.items():
+            if value is not None:
+                console.print(escape(f"    {name.removesuffix('_cents'):<18}{_shown(name, value)}"), soft_wrap=True)
+    console.print(f"\n{len(preview.rows)} rows mapped, {len(preview.rejects)} refused; nothing was written")
+    for reject in preview.rejects:
+        print_refused({"feed": preview.feed, **asdict(reject)})
+
+
+def _shown(name: str, value: object) -> str:
+    return f"{to_decimal(value)}" if name.endswith("_cents") and isinstance(value, int) else str(value)
+
+
+def print_quarantine(landlord: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        console.print(f"nothing of {landlord} is in quarantine")
+    else:
+        for row in rows:
+            print_refused(row)
+
+
+def print_refused(row: Mapping[str, Any]) -> None:
+    """A refused row: its place, then what is wrong and what to do."""
+    place = ", ".join(str(part) for part in (row["file"], row["line"] and f"line {row['line']}", row["field"]) if part)
+    value = f"  {row['excerpt']}" if row["excerpt"] else ""
+    console.print(
+        f"  [red]✗[/red] {escape(row['feed'])}  {escape(place)}  [bold]{row['code']}[/bold]{escape(value)}",
+        soft_wrap=True,
+    )
+    console.print(escape(f"      {row['message']}"), soft_wrap=True)
+
+
+def plugin_rows(registry: Registry) -> list[dict[str, Any]]:
+    """One row a connector, then what is broken, then what is not allowed."""
+    rows = [
+        {"name": name, "state": "ready", "version": "", "summary": connector.summary}
+        for name, connector in sorted(registry.connectors.items())
+    ]
+    rows += [
+        {"name": one.name, "state": "broken", "version": one.version, "summary": one.reason} for one in registry.broken
+    ]
+    rows += [
+        {"name": name, "state": "not allowed", "version": "", "summary": "name it in HOUSING_HUB_PLUGINS to allow it"}
+        for name in registry.not_allowed
+    ]
+    return rows

@@ -1,0 +1,153 @@
+"""A file source: discover, fetch what is new and finished, claim it by content, read it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import chain, groupby
+from typing import Any, BinaryIO
+
+from hub.errors import InputRefusedError, NotFoundError, RetryableError, Where
+from hub.ports import Artifact, FileSource, Spooled
+from hub.store.artifact_rows import Seen, find_applied, see_again
+from hub.store.engine import scope
+from hub.store.feed_states import date_feed
+from hub.sync.claim import claim, refuse
+from hub.sync.collect import collect
+from hub.sync.parts import FeedTask, Reading
+from hub.sync.spool import FolderSpool, sha256_of
+from hub.sync.threads import in_thread
+
+UNFINISHED_HINT = "it is read at the next look, once it has a control file or has stopped changing"
+
+
+class UnfinishedError(RetryableError):
+    """A file is still being written, as far as anyone can tell."""
+
+    code = "UNFINISHED"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """A claimed file on local disk."""
+
+    artifact: Artifact
+    spooled: Spooled
+    seen: Seen
+
+
+async def readings_of_files(task: FeedTask) -> AsyncIterator[Reading]:
+    """The feed's new inputs: a snapshot's newest group as one reading, a delta's files one by one in order."""
+    source = _source(task)
+    artifacts = await in_thread(source.discover, task.feed)
+    if not artifacts and not task.known:
+        raise NotFoundError("the source has no file for this feed", hint="check `files` and whether the export ran")
+    units = _units(task, artifacts)
+    for number, group in enumerate(units, start=1):
+        if all([await _is_known(task, artifact) for artifact in group]):
+            await in_thread(_done, task, source, group)
+            continue
+        _refuse_unfinished(group)
+        reading = await _read_unit(task, source, group, number)
+        if reading is not None:
+            yield replace(reading, is_last=number == len(units))
+
+
+def _source(task: FeedTask) -> FileSource[Any]:
+    if not isinstance(task.connector, FileSource):
+        raise TypeError(f"{task.connector.name} is no file source")
+    return task.connector
+
+
+def _units(task: FeedTask, artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
+    if task.feed.mode == "delta":
+        return [[artifact] for artifact in artifacts]
+    return [list(group) for _, group in groupby(artifacts, key=lambda artifact: artifact.group)][-1:]
+
+
+async def _is_known(task: FeedTask, artifact: Artifact) -> bool:
+    """Applied before under this name, size and time: it need not even be fetched."""
+    async with scope(task.parts.engine, task.landlord) as conn:
+        return await find_applied(
+            conn,
+            landlord=task.landlord,
+            feed=task.feed.name,
+            mapping_version=task.config.mapping_version,
+            name=artifact.name,
+            size=artifact.size,
+            modified=artifact.modified,
+        )
+
+
+def _refuse_unfinished(group: Sequence[Artifact]) -> None:
+    for artifact in group:
+        if not artifact.stable:
+            raise UnfinishedError("not finished yet", hint=UNFINISHED_HINT, where=Where(file=artifact.name))
+
+
+async def _read_unit(task: FeedTask, source: FileSource[Any], group: Sequence[Artifact], number: int) -> Reading | None:
+    spool = FolderSpool(task.folder / f"unit-{number}")
+    fetched = [await _fetch(task, source, artifact, spool) for artifact in group]
+    as_of = min(task.now(), max(artifact.modified for artifact in group))
+    done = partial(_done, task, source, group)
+    claims = [await claim(task, one.seen, one.spooled.path) for one in fetched]
+    if all(one.state == "applied" for one in claims):
+        await _see_again(task, fetched, as_of)
+        await in_thread(done)
+        return None
+    seen = tuple(one.seen for one in fetched)
+    batches = chain.from_iterable(source.read(task.feed, one.spooled) for one in fetched)
+    try:
+        collected = await in_thread(collect, task.record, batches, task.folder / f"rows-{number}.arrow")
+    except InputRefusedError as error:
+        raise await refuse(task, seen, error) from error
+    open_document = partial(_open, task, source, fetched)
+    return Reading(seen=seen, collected=collected, as_of=as_of, open_document=open_document, after=done)
+
+
+async def _see_again(task: FeedTask, fetched: Sequence[_Fetched], as_of: datetime) -> None:
+    """A newer snapshot that says what is held: nothing is written, but it is true for longer."""
+    if task.feed.mode == "snapshot":
+        async with task.transaction() as conn:
+            for one in fetched:
+                await see_again(conn, landlord=task.landlord, seen=one.seen)
+            await date_feed(conn, landlord=task.landlord, feed=task.feed.name, as_of=as_of)
+
+
+def _done(task: FeedTask, source: FileSource[Any], group: Sequence[Artifact]) -> None:
+    """Also told of files applied long ago that are still there: a kill may have come before this."""
+    for artifact in group:
+        source.done(task.feed, artifact)
+
+
+async def _fetch(task: FeedTask, source: FileSource[Any], artifact: Artifact, spool: FolderSpool) -> _Fetched:
+    """The file and its companions side by side on disk, and what the content is."""
+    for wanted in (*await in_thread(source.companions, task.feed, artifact), artifact):
+        with spool.create(wanted.name) as sink:
+            await in_thread(source.fetch, task.feed, wanted, sink)
+    spooled = spool.get(artifact.name, artifact)
+    digest = await asyncio.to_thread(sha256_of, [spooled])
+    seen = Seen(
+        feed=task.feed.name,
+        sha256=digest,
+        mapping_version=task.config.mapping_version,
+        name=artifact.name,
+        size=artifact.size,
+        modified=artifact.modified,
+        group=artifact.group,
+    )
+    return _Fetched(artifact, spooled, seen)
+
+
+def _open(task: FeedTask, source: FileSource[Any], fetched: Sequence[_Fetched], name: str) -> BinaryIO:
+    """A document from whichever of the fetched inputs holds it."""
+    *others, last = fetched
+    for one in others:
+        try:
+            return source.open_document(task.feed, one.spooled, name)
+        except NotFoundError:
+            continue
+    return source.open_document(task.feed, last.spooled, name)

@@ -1,0 +1,291 @@
+"""A run: a landlord's feeds in dependency order, resumable after a kill, one report each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from hub.config import LandlordConfig
+from hub.config.landlord_config import parents
+from hub.errors import (
+    DeadlineError,
+    HubError,
+    MisconfiguredError,
+    NotFoundError,
+    RateLimitedError,
+    RetryableError,
+    UnreachableError,
+)
+from hub.jobs import Job, JobRuntime, LeaseLostError, finish
+from hub.ports import Context, ErpConnector
+from hub.store import job_rows
+from hub.store.connector_states import get_connector_state
+from hub.store.engine import scope
+from hub.store.feed_states import get_feed_state
+from hub.store.handles import Connection, StoreError
+from hub.store.landlord_rows import get_config, live_config
+from hub.store.run_rows import (
+    FeedRun,
+    Run,
+    create_run,
+    end_abandoned_runs,
+    find_run_of_slot,
+    finish_run,
+    get_run,
+    put_feed_run,
+    start_run,
+)
+from hub.store.vault import get_secrets
+from hub.sync.feed import failure, report_failure, sync_feed
+from hub.sync.parts import FeedTask, Progress, SyncParts
+from hub.sync.spool import spool_folder
+from hub.sync.state import BufferedState
+from hub.sync.threads import in_thread
+
+_GOOD = ("applied", "unchanged")
+_CONNECTOR_IS_OUT = (UnreachableError, DeadlineError, MisconfiguredError)
+"""Errors of one feed that its connector's other feeds would only meet again."""
+
+
+async def handle_sync(job: Job, runtime: JobRuntime, parts: SyncParts) -> None:
+    """The job of kind `sync`: payload `{run_id}` (an operator asked) or `{schedule, slot}`."""
+    run = await _run_of(job, parts)
+    try:
+        config = await load_config(parts, job.landlord, run.config_version)
+    except HubError:
+        async with scope(parts.engine, job.landlord) as conn:
+            await finish_run(conn, run.id, state="failed", now=parts.clock.now())
+        raise
+    await _Night(parts, job, runtime, run, config).go()
+
+
+async def load_config(parts: SyncParts, landlord: str, version: int | None = None) -> LandlordConfig:
+    """The landlord's configuration as applied (the live one unless told), its secrets opened."""
+    async with scope(parts.engine, landlord) as conn:
+        stored = await (
+            live_config(conn, landlord=landlord)
+            if version is None
+            else get_config(conn, landlord=landlord, version=version)
+        )
+        secrets = await get_secrets(conn, parts.vault, landlord=landlord)
+    if stored is None:
+        raise NotFoundError(f"no landlord {landlord} is configured", hint="`housing-hub apply landlords/….toml`")
+    return LandlordConfig.from_json(stored.config, parts.registry).with_secrets(secrets)
+
+
+async def _run_of(job: Job, parts: SyncParts) -> Run:
+    """The run this job is about; a schedule's is made at its first attempt and found again at the next."""
+    async with scope(parts.engine, job.landlord) as conn:
+        if (run_id := job.payload.get("run_id")) is None:
+            run_id = await _run_of_slot(job, conn, parts)
+        run = await get_run(conn, run_id)
+    if run is None:
+        raise NotFoundError(f"there is no run {run_id}", hint="ask again with `housing-hub sync`")
+    return run
+
+
+async def _run_of_slot(job: Job, conn: Connection, parts: SyncParts) -> int:
+    stored = await live_config(conn, landlord=job.landlord)
+    if stored is None:
+        raise NotFoundError("the landlord has no configuration", hint="`housing-hub apply landlords/….toml`")
+    config = LandlordConfig.from_json(stored.config, parts.registry)
+    feeds = [feed.name for feed in config.feeds if feed.schedule.text == job.payload["schedule"]]
+    slot = datetime.fromisoformat(job.payload["slot"])
+    known = await find_run_of_slot(conn, slot=slot, feeds=feeds)
+    if known is not None:
+        return known.id
+    return await create_run(
+        conn,
+        landlord=job.landlord,
+        asked_by="schedule",
+        slot=slot,
+        feeds=feeds,
+        config_version=stored.version,
+        now=parts.clock.now(),
+    )
+
+
+class WaitingError(RetryableError):
+    """A feed whose parents have not arrived."""
+
+    code = "WAITING"
+
+
+@dataclass(slots=True)
+class _Night:
+    parts: SyncParts
+    job: Job
+    runtime: JobRuntime
+    run: Run
+    config: LandlordConfig
+    out: dict[str, dict[str, Any]] = field(default_factory=dict)
+    again: RetryableError | None = None
+
+    async def go(self) -> None:
+        now = self.parts.clock.now()
+        async with self._transaction() as conn:
+            await end_abandoned_runs(conn, self.run.id, now=now)
+            await start_run(conn, self.run.id, now=now)
+        done = {report.feed: report for report in self.run.feed_runs if _is_settled(report)}
+        for name in self.run.feeds:
+            if name not in done:
+                done[name] = await self._one(name)
+        if self.again is not None and not self.job.is_last_attempt:
+            raise self.again
+        await self._finish(done)
+
+    async def _finish(self, reports: Mapping[str, FeedRun]) -> None:
+        good = all(report.state in _GOOD for report in reports.values())
+        async with scope(self.parts.engine, self.job.landlord) as conn:
+            state = "done" if good else "failed"
+            await finish_run(conn, self.run.id, state=state, now=self.parts.clock.now())  # type: ignore[arg-type]  # one of the two
+            await finish(conn, self.job)
+
+    async def _one(self, name: str) -> FeedRun:
+        """One feed; its connector is skipped once it is known to be out of reach or wrongly set up."""
+        connector = self.config.feed(name).connector
+        if (cause := self.out.get(connector) or await self._waits(name)) is not None:
+            return await self._write(name, {**cause, "state": "skipped", "error": f"not tried: {cause['error']}"})
+        try:
+            async with self._task(name) as task:
+                return await self._tried(task)
+        except (LeaseLostError, StoreError):
+            raise
+        except Exception as error:  # noqa: BLE001  # a plugin that cannot even be made may raise anything
+            facts = self._failure(name, error)
+            self._note(error, connector, facts, is_out=True)
+            return await self._write(name, facts)
+
+    async def _waits(self, name: str) -> dict[str, Any] | None:
+        """Why a feed cannot be read yet: what its rows refer to was never brought. A delta's lines are sent once, and
+        would all be refused."""
+        feed = self.config.feed(name)
+        needed = parents(feed.stream)
+        first = [one for one in self.config.feeds if one.connector == feed.connector and one.stream in needed]
+        async with scope(self.parts.engine, self.job.landlord) as conn:
+            for one in first:
+                if await get_feed_state(conn, landlord=self.job.landlord, feed=one.name) is None:
+                    error = WaitingError(
+                        f"its rows refer to {one.stream}, and feed {one.name} was never applied",
+                        hint=f"`housing-hub sync {self.job.landlord}` brings all feeds in their order",
+                    )
+                    return self._failure(name, error)
+        return None
+
+    async def _tried(self, task: FeedTask) -> FeedRun:
+        try:
+            return await sync_feed(task)
+        except LeaseLostError:
+            raise
+        except Exception as error:  # a plugin may raise anything: it becomes the feed's report
+            if isinstance(error, StoreError) and not self.job.is_last_attempt:
+                raise  # our database's trouble, not the feed's: the job is tried again
+            facts = self._failure(task.feed.name, error)
+            self._note(error, task.config.connector, facts, is_out=isinstance(error, _CONNECTOR_IS_OUT))
+            return await report_failure(task, facts)
+
+    def _failure(self, name: str, error: Exception) -> dict[str, Any]:
+        plugin = self.config.connectors[self.config.feed(name).connector].plugin
+        return failure(error, landlord=self.job.landlord, feed=name, plugin=plugin)
+
+    def _note(self, error: Exception, connector: str, facts: dict[str, Any], *, is_out: bool) -> None:
+        """What an error of one feed means for the others and for the job."""
+        if is_out:
+            self.out[connector] = facts
+        if isinstance(error, RetryableError) and not isinstance(self.again, RateLimitedError):
+            self.again = error
+
+    async def _write(self, name: str, facts: dict[str, Any]) -> FeedRun:
+        """The report of a feed that was not begun."""
+        report = replace(self._begun(name), **facts, finished_at=self.parts.clock.now())
+        async with self._transaction() as conn:
+            await put_feed_run(conn, landlord=self.job.landlord, run_id=self.run.id, report=report)
+        return report
+
+    def _begun(self, name: str) -> FeedRun:
+        """What earlier attempts at this run did of the feed."""
+        before = next((report for report in self.run.feed_runs if report.feed == name), None)
+        if before is None:
+            return FeedRun(feed=name, stream=self.config.feed(name).stream, state="waiting")
+        return replace(before, state="waiting", error_code=None, error=None, hint=None, finished_at=None)
+
+    @asynccontextmanager
+    async def _task(self, name: str) -> AsyncIterator[FeedTask]:
+        feed = self.config.feed(name)
+        async with scope(self.parts.engine, self.job.landlord) as conn:
+            state = await get_feed_state(conn, landlord=self.job.landlord, feed=name)
+        # A delta read under another mapping is read from the start: earlier rows were mapped differently.
+        cursor = state.cursor if state and state.mapping_version == feed.mapping_version else None
+        async with open_connector(self.parts, self.job.landlord, self.config, feed.connector) as connector:
+            with spool_folder(self.parts.work_dir / "spool") as folder:
+                yield FeedTask(
+                    parts=self.parts,
+                    landlord=self.job.landlord,
+                    run_id=self.run.id,
+                    config=feed,
+                    feed=self.config.build_feed(name),
+                    connector=connector,
+                    fence=self._fence,
+                    cursor=cursor,
+                    known=state is not None,
+                    folder=folder,
+                    progress=Progress(self._begun(name)),
+                )
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        async with scope(self.parts.engine, self.job.landlord) as conn:
+            yield conn
+            await self._fence(conn)
+
+    async def _fence(self, conn: Connection) -> None:
+        held = await job_rows.extend_lease(conn, self.job.claimed, lease_seconds=self.runtime.lease_seconds)
+        if held != "held":
+            raise LeaseLostError(f"job {self.job.id} is another worker's now")
+
+
+def _is_settled(report: FeedRun) -> bool:
+    """Whether an earlier attempt brought this feed to an end that another attempt would not change."""
+    return report.state in _GOOD or (report.finished_at is not None and report.error_code not in _codes(RetryableError))
+
+
+def _codes(kind: type[HubError]) -> set[str]:
+    return {kind.code}.union(*(_codes(one) for one in kind.__subclasses__()))
+
+
+@asynccontextmanager
+async def open_connector(
+    parts: SyncParts, landlord: str, config: LandlordConfig, name: str
+) -> AsyncIterator[ErpConnector[Any]]:
+    """A landlord's connector, made for one piece of work and closed after it."""
+    async with scope(parts.engine, landlord) as conn:
+        held = await get_connector_state(conn, landlord=landlord, connector=name)
+    folder = parts.work_dir / "connectors" / landlord / name
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    context = Context(
+        landlord=landlord,
+        connector=name,
+        time_zone=config.identity.time_zone,
+        clock=parts.clock,
+        network=config.network(name),
+        state=BufferedState(held),
+        folder=folder,
+        log=logging.getLogger(f"hub.plugin.{landlord}.{name}"),
+    )
+    connector = await in_thread(config.connector_class(name), config.build_settings(name), context)
+    try:
+        yield connector
+    finally:
+        await in_thread(_close, connector, context)
+
+
+def _close(connector: ErpConnector[Any], context: Context) -> None:
+    """What went well stays so when a connector cannot even leave."""
+    try:
+        connector.close()
+    except BaseException as error:  # noqa: BLE001  # a plugin may raise anything
+        context.log.warning("%s could not be closed: %s", connector.name, type(error).__name__)

@@ -1,0 +1,113 @@
+"""What the steps of a night share, and what one feed's way through the house is about."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from hub.config import FeedConfig
+from hub.domain.clock import Clock
+from hub.ports import ErpConnector, Feed
+from hub.records import RECORDS, CanonicalRecord
+from hub.registry import Registry
+from hub.store.artifact_rows import Seen
+from hub.store.blobs import BlobStore
+from hub.store.connector_states import put_connector_state
+from hub.store.engine import scope
+from hub.store.handles import Connection, Engine
+from hub.store.run_rows import FeedRun, put_feed_run
+from hub.store.vault import Vault
+from hub.sync.collect import Collected
+from hub.sync.state import BufferedState
+
+log = logging.getLogger("hub.sync")
+
+Fence = Callable[[Connection], Awaitable[None]]
+"""Raises in a transaction whose worker has lost its lease: what a late worker wrote must not be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncParts:
+    """Made once by bootstrap. `engine` is of `hub_sync`; `work_dir` is the hub's own folder on this machine."""
+
+    engine: Engine
+    vault: Vault
+    blobs: BlobStore
+    registry: Registry
+    clock: Clock
+    work_dir: Path
+    raw_days: int = 30
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a feed has done in its run, earlier attempts included. Only what is committed is in it."""
+
+    report: FeedRun
+
+
+@dataclass(frozen=True, slots=True)
+class FeedTask:
+    """One feed of one run. `known`: it has been applied before, in whatever run."""
+
+    parts: SyncParts
+    landlord: str
+    run_id: int
+    config: FeedConfig
+    feed: Feed
+    connector: ErpConnector[Any]
+    fence: Fence
+    cursor: str | None
+    known: bool
+    folder: Path
+    progress: Progress
+
+    @property
+    def record(self) -> type[CanonicalRecord]:
+        return RECORDS[self.feed.stream]
+
+    def now(self) -> datetime:
+        return self.parts.clock.now()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A transaction of the landlord that is kept only while this worker holds its lease."""
+        async with scope(self.parts.engine, self.landlord) as conn:
+            yield conn
+            await self.fence(conn)
+
+    async def tell(self, **facts: Any) -> FeedRun:
+        """Report what the feed did so far; gives the report."""
+        report = replace(self.progress.report, **facts)
+        async with self.transaction() as conn:
+            await put_feed_run(conn, landlord=self.landlord, run_id=self.run_id, report=report)
+        self.progress.report = report
+        return report
+
+    async def remember(self, conn: Connection) -> None:
+        """Keep what the connector noted (a look at a file that is still growing)."""
+        state = self.connector.context.state
+        if isinstance(state, BufferedState):
+            values = state.changed
+            await put_connector_state(conn, landlord=self.landlord, connector=self.config.connector, values=values)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One input, read and checked: what a single transaction applies.
+
+    `seen`: the claims it settles. `as_of`: when this data was true at the source. `is_last`: nothing comes after it in
+    this run. `open_document` gives a named file; `after` is told once the rows are applied.
+    """
+
+    seen: tuple[Seen, ...]
+    collected: Collected
+    as_of: datetime
+    is_last: bool = True
+    open_document: Callable[[str], BinaryIO] | None = None
+    after: Callable[[], None] | None = None
