@@ -36,7 +36,7 @@ _SUPERSEDE: Final = text(f"""
     {_FRESH}
     update quarantine q set state = 'superseded'
     where q.landlord_id = :landlord and q.feed = :feed and q.state = 'open'
-      and (cast(:files as text[]) is null or true) and not exists (
+      and (cast(:files as text[]) is null or q.file = any(:files)) and not exists (
         select from fresh f where (f.file, f.line, f.field, f.code) = (q.file, q.line, q.field, q.code))
     """).bindparams(bindparam("rows", type_=JSONB))
 
