@@ -42,6 +42,7 @@ from hub.store.run_rows import (
 from hub.store.vault import get_secrets
 from hub.sync.feed import failure, report_failure, sync_feed
 from hub.sync.parts import FeedTask, Progress, SyncParts
+from hub.sync.retention import sweep_expired
 from hub.sync.spool import spool_folder
 from hub.sync.state import BufferedState
 from hub.sync.threads import in_thread
@@ -61,6 +62,7 @@ async def handle_sync(job: Job, runtime: JobRuntime, parts: SyncParts) -> None:
             await finish_run(conn, run.id, state="failed", now=parts.clock.now())
         raise
     await _Night(parts, job, runtime, run, config).go()
+    await sweep_expired(parts, job.landlord)
 
 
 async def load_config(parts: SyncParts, landlord: str, version: int | None = None) -> LandlordConfig:

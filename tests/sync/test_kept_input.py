@@ -125,3 +125,21 @@ async def test_a_file_missing_from_its_bundle_is_told_and_the_document_listed_wi
     assert "done" == (await house.sync(SFTP, "documents")).state
     assert [] == await house.rows(SFTP, without)
     assert [] == await house.quarantine(SFTP, "documents")
+
+
+async def test_raw_input_goes_after_its_thirty_days_and_documents_stay(home: Any) -> None:
+    folder = home.folder / "data" / "blobs" / SFTP
+    files = sum(path.is_file() for path in folder.rglob("*"))
+    ((raw,),) = await home.rows(SFTP, "select count(*) from blob where purpose = 'raw'")
+    home.clock.move(days=29)
+    await home.sync(SFTP, "sites")
+    assert [(raw,)] == await home.rows(SFTP, "select count(*) from blob where purpose = 'raw'")
+
+    home.clock.move(days=2)
+    await home.sync(SFTP, "sites")
+
+    assert [(0,)] == await home.rows(SFTP, "select count(*) from blob where purpose = 'raw'")
+    assert files - raw == sum(path.is_file() for path in folder.rglob("*"))
+    assert [] == await home.rows(
+        SFTP, "select 1 from document d where not exists (select from document_file f where f.document_id = d.id)"
+    )
