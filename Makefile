@@ -62,10 +62,10 @@ $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	  if command -v apt-get >/dev/null 2>&1; then \
 	    $(PYTHON) -c 'import sys; print("  sudo apt-get install -y python%d.%d-venv" % sys.version_info[:2])'; \
 	  else echo "  install your system's package of Python's venv and ensurepip modules"; fi; exit 1; }
-	@began=$$(date +%s); printf '  %-65s' 'setting up .venv'; \
+	@began=$$(date +%s); printf '  %-64s ' 'setting up .venv'; \
 	{ $(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements-uv.lock \
 	    && $(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock; } 2>.venv/uv.log \
 	  || $(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements.lock || exit 1; \
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e . || exit 1; \
-	touch $@; echo "done $$(($$(date +%s) - began)) s"
+	touch $@; printf 'done     %4d s\n' $$(($$(date +%s) - began))
 endif

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -26,16 +27,26 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run one command. Exits with the codes of `hub.cli.exits`."""
-    if sys.argv[1:2] not in (["up"], ["demo"]):
+    if sys.argv[1:2] not in (["up"], ["demo"], ["migrate"]):
         up.reach_running_hub()
     try:
         build()()
     except HubError as error:
-        from hub.cli.exits import exit_code
-        from hub.cli.output import print_error
+        _end(error)
+    except Exception as error:  # only to tell those of the database
+        from hub.store.troubles import explain
 
-        print_error(error)
-        sys.exit(exit_code(error))
+        if (known := explain(error)) is None:
+            raise
+        _end(known)
+
+
+def _end(error: HubError) -> NoReturn:
+    from hub.cli.exits import exit_code
+    from hub.cli.output import print_error
+
+    print_error(error)
+    sys.exit(exit_code(error))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def demo(
     contracts: Annotated[int | None, typer.Option(help="The size of each landlord's world.", min=10)] = None,
     advance_every: Annotated[int, typer.Option(help="Seconds until the next day at the landlords'.", min=10)] = 300,
 ) -> None:
-    """Run a hub with two invented landlords and their ERPs on this machine; Ctrl-C stops everything."""
+    """Run a hub with two invented landlords. Their ERPs run beside it on this machine; Ctrl-C stops everything."""
     from hub.cli.progress import Story, show_cursor
     from hub.embedded.supervisor import StoppedError, Supervisor
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Landlord = Annotated[str, typer.Argument(help="The landlord's slug.", show_default=False)]
+AnyLandlord = Annotated[str | None, typer.Argument(help="The landlord's slug; all if none is named.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Limit = Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)]
 
@@ -60,7 +61,7 @@ def apply(
 
 
 def check(landlord: Landlord, json: AsJson = False) -> None:
-    """Try a landlord's connectors step by step, each with what was seen and what to do."""
+    """Try a landlord's connectors step by step. Each step says what was seen and what to do."""
     if not _run(lambda parts: _check(parts, landlord, json)):
         raise typer.Exit(Exit.FAILED)
 
@@ -68,14 +69,17 @@ def check(landlord: Landlord, json: AsJson = False) -> None:
 def preview(
     landlord: Landlord,
     feed: Annotated[str, typer.Argument(help="The feed's name.")],
-    file: Annotated[Path | None, typer.Option(help="A sample file instead of the newest at the source.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A sample file instead of the newest at the source.", exists=True, dir_okay=False),
+    ] = None,
     rows: Annotated[int, typer.Option(help="How many rows to read.", min=1, max=1000)] = 20,
     config: Annotated[
         Path | None, typer.Option(help="A landlord file to try instead of the one in force.", show_default=False)
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Show what a feed's rows would become, and which would be refused; writes nothing."""
+    """Show what a feed's rows would become. Those that would be refused are told with why; nothing is written."""
     _run(lambda parts: _preview(parts, landlord, feed, file, rows, config, json))
 
 
@@ -96,7 +100,7 @@ def sync(
 
 
 def runs_list(
-    landlord: Annotated[str | None, typer.Argument(help="The landlord's slug; all if none is named.")] = None,
+    landlord: AnyLandlord = None,
     limit: Limit = 20,
     json: AsJson = False,
 ) -> None:
@@ -109,11 +113,12 @@ def runs_list(
 def runs_show(
     landlord: Landlord, run: Annotated[int, typer.Argument(help="The run's number.")], json: AsJson = False
 ) -> None:
-    """One run, feed by feed: what was applied, what was not and why, and what to do next."""
+    """One run, feed by feed, and what to do next."""
     from hub.cli.reports import print_run
     from hub.services.start_sync import watch_run
 
     async def show(parts: OperatorParts) -> None:
+        await _slugs(parts, landlord)
         found = await watch_run(parts.sync.engine, landlord, run)
         print_run(landlord, found, await _served_as_of(parts, landlord, found.feeds), as_json=json)
 
@@ -126,14 +131,15 @@ def quarantine_list(
     limit: Limit = 50,
     json: AsJson = False,
 ) -> None:
-    """Rows refused and not yet put right: file, line, field, code and what to do."""
+    """Rows refused and not yet put right: file, line, field, what to do."""
     from hub.cli.reports import print_quarantine
 
-    print_quarantine(landlord, _run(lambda parts: _quarantine(parts, landlord, feed, limit)), as_json=json)
+    rows = _run(lambda parts: _quarantine(parts, landlord, feed, limit))
+    print_quarantine(landlord, rows, limit=limit, as_json=json)
 
 
 def plugins(json: AsJson = False) -> None:
-    """The plugins this installation allows, those it does not, and those that are broken."""
+    """The plugins: ready, broken and why, or not allowed."""
     from hub.cli.output import print_rows
     from hub.cli.reports import plugin_rows
     from hub.config import Settings
@@ -143,13 +149,13 @@ def plugins(json: AsJson = False) -> None:
     print_rows(rows, ("name", "state", "version", "summary"), as_json=json, empty="no plugin is installed")
 
 
-def jobs_dead(landlord: Landlord, limit: Limit = 50, json: AsJson = False) -> None:
+def jobs_dead(landlord: AnyLandlord = None, limit: Limit = 50, json: AsJson = False) -> None:
     """Jobs nobody tries any more, each with its reason."""
     from hub.cli.output import print_rows
 
     rows = _run(lambda parts: _dead(parts, landlord, limit))
-    columns = ("id", "kind", "attempts", "finished_at", "last_error")
-    print_rows(rows, columns, as_json=json, empty=f"no job of {landlord} was given up on")
+    columns = ("landlord", "id", "kind", "attempts", "finished_at", "last_error")
+    print_rows(rows, columns, as_json=json, empty="no job was given up on")
 
 
 def jobs_replay(landlord: Landlord, job: Annotated[int, typer.Argument(help="The job's number.")]) -> None:
@@ -170,12 +176,13 @@ def token(
 
 
 def dump(landlord: Landlord) -> None:
-    """A landlord's canonical data as text, the same for the same data: to compare two hubs."""
+    """A landlord's data as text, the same for the same data."""
 
     async def show(parts: OperatorParts) -> str:
         from hub.store.dump import canonical_dump
         from hub.store.engine import scope
 
+        await _slugs(parts, landlord)
         async with scope(parts.sync.engine, landlord, readonly=True) as conn:
             return await canonical_dump(conn)
 
@@ -211,6 +218,7 @@ def issue_token(landlord: str, person: str, *, hours: int = 8) -> str:
     from hub.services.issue_token import issue_token as issue
 
     async def make(parts: OperatorParts) -> str:
+        await _slugs(parts, landlord)
         issued = await issue(
             parts.sync.engine,
             parts.sync.clock,
@@ -307,16 +315,29 @@ async def _start(parts: OperatorParts, landlord: str, feeds: Sequence[str]) -> i
 
 async def _runs(parts: OperatorParts, landlord: str | None, limit: int) -> list[tuple[str, Any]]:
     from hub.store.engine import scope
-    from hub.store.landlord_rows import list_landlords
     from hub.store.run_rows import list_runs
 
-    async with scope(parts.sync.engine, None, readonly=True) as conn:
-        slugs = [landlord] if landlord else [one.slug for one in await list_landlords(conn)]
     found: list[tuple[str, Any]] = []
-    for slug in slugs:
+    for slug in await _slugs(parts, landlord):
         async with scope(parts.sync.engine, slug, readonly=True) as conn:
             found += [(slug, run) for run in await list_runs(conn, limit=limit)]
     return sorted(found, key=lambda pair: pair[1].queued_at, reverse=True)[:limit]
+
+
+async def _slugs(parts: OperatorParts, landlord: str | None) -> list[str]:
+    """The landlord, or all of them. Raises NotFoundError for one nobody configured."""
+    from hub.errors import NotFoundError
+    from hub.store.engine import scope
+    from hub.store.landlord_rows import find_landlord, list_landlords
+
+    async with scope(parts.sync.engine, None, readonly=True) as conn:
+        if landlord is None:
+            return [one.slug for one in await list_landlords(conn)]
+        if await find_landlord(conn, landlord) is None:
+            known = ", ".join(one.slug for one in await list_landlords(conn))
+            hint = f"known are {known}" if known else "`housing-hub apply landlords/….toml`"
+            raise NotFoundError(f"no landlord {landlord} is configured", hint=hint)
+    return [landlord]
 
 
 async def _served_as_of(parts: OperatorParts, landlord: str, feeds: Sequence[str]) -> dict[str, Any]:
@@ -334,18 +355,22 @@ async def _quarantine(parts: OperatorParts, landlord: str, feed: str | None, lim
     from hub.store.engine import scope
     from hub.store.quarantine_rows import list_quarantine
 
+    await _slugs(parts, landlord)
     async with scope(parts.sync.engine, landlord, readonly=True) as conn:
         return [asdict(row) for row in await list_quarantine(conn, landlord=landlord, feed=feed, limit=limit)]
 
 
-async def _dead(parts: OperatorParts, landlord: str, limit: int) -> list[dict[str, Any]]:
+async def _dead(parts: OperatorParts, landlord: str | None, limit: int) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
     from hub.store.engine import scope
     from hub.store.job_rows import list_dead
 
-    async with scope(parts.sync.engine, landlord, readonly=True) as conn:
-        return [asdict(row) for row in await list_dead(conn, limit=limit)]
+    found: list[dict[str, Any]] = []
+    for slug in await _slugs(parts, landlord):
+        async with scope(parts.sync.engine, slug, readonly=True) as conn:
+            found += [{"landlord": slug} | asdict(row) for row in await list_dead(conn, limit=limit)]
+    return sorted(found, key=lambda row: row["finished_at"], reverse=True)[:limit]
 
 
 async def _replay(parts: OperatorParts, landlord: str, job: int) -> None:

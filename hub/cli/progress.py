@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from hub.cli.output import console
 
-_WIDTH = 64
+LABEL, _RESULT = 64, 8
 
 
 @dataclass(slots=True)
@@ -35,8 +35,17 @@ class Story:
         step, began = Step(label, result), time.monotonic()
         with console.status(escape(label), spinner="dots"):
             yield step
-        took = time.monotonic() - began
-        self.say(f"{step.label:<{_WIDTH}} {step.result:<8} {took:>3.{0 if took >= 10 else 1}f} s")
+        self.say(timed(f"{step.label:<{LABEL}} {step.result}", time.monotonic() - began))
+
+
+def timed(text: str, took: float) -> str:
+    """A line that ends with the seconds it took, below those of the other lines where it is short enough."""
+    return f"{text:<{LABEL + _RESULT + 1}} {took:>4.{0 if took >= 10 else 1}f} s"
+
+
+def short(path: str, *, room: int = 40) -> str:
+    """A path that fits into a line: its end, after an ellipsis where it is longer."""
+    return path if len(path) <= room else f"…{path[1 - room :]}"
 
 
 def show_cursor() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from rich.markup import escape
 
 from hub.cli.output import console, print_json, print_rows
+from hub.cli.progress import LABEL
 from hub.domain.money import to_decimal
 from hub.ports import Finding
 from hub.registry import Registry
@@ -19,21 +21,45 @@ from hub.sync.trial import Preview
 
 _SHOWN = {"contracts": "contracts", "ledger_entries": "ledger", "rent_notices": "notices", "documents": "documents"}
 _GOOD = ("applied", "unchanged")
+_BAD = ("refused", "failed", "skipped")
+_DIFF_LINES = 40
 
 
 def figures(run: Run) -> str:
-    """`contracts 312  ledger 18,904  notices 4,680   2 lines quarantined`."""
+    """What a run brought, in a line: `new: contracts 312, ledger 18,969   quarantined: ledger 2`."""
     parts = [
-        f"{_SHOWN[report.stream]} {report.added + report.changed + report.unchanged:,}"
-        if report.state == "applied"
-        else f"{_SHOWN[report.stream]} {report.state}"
-        for report in run.feed_runs
-        if report.stream in _SHOWN
+        _moved(run, "new", lambda report: report.added + report.returned),
+        _moved(run, "changed", lambda report: report.changed),
+        _moved(run, "missing", lambda report: report.missing),
+        _listed("quarantined", {report.feed: report.quarantined for report in run.feed_runs}),
+        *(_in_state(run, state) for state in _BAD),
     ]
-    quarantined = sum(report.quarantined for report in run.feed_runs)
-    if quarantined:
-        parts.append(f"{quarantined:,} {'line' if quarantined == 1 else 'lines'} quarantined")
-    return "  ".join(parts) or ", ".join(sorted({report.state for report in run.feed_runs})) or run.state
+    told = "   ".join(part for part in parts if part)
+    return told or ("nothing new" if run.state == "done" else "")
+
+
+def _moved(run: Run, what: str, count: Callable[[FeedRun], int]) -> str:
+    """The streams people ask about; only where none of them moved, all others as one."""
+    by_stream: Counter[str] = Counter()
+    for report in run.feed_runs:
+        by_stream[report.stream] += count(report)
+    shown = {name: by_stream[stream] for stream, name in _SHOWN.items()}
+    return _listed(what, shown) or _listed(what, {"other rows": by_stream.total()})
+
+
+def _listed(what: str, counts: Mapping[str, int]) -> str:
+    found = [f"{name} {count:,}" for name, count in counts.items() if count]
+    return f"{what}: {', '.join(found)}" if found else ""
+
+
+def _in_state(run: Run, state: str) -> str:
+    feeds = [report.feed for report in run.feed_runs if report.state == state]
+    return f"{state}: {', '.join(feeds[:3])}{f' and {len(feeds) - 3} more' if len(feeds) > 3 else ''}" if feeds else ""
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def problems(landlord: str, run: Run) -> list[str]:
@@ -52,17 +78,17 @@ def print_runs(runs: Sequence[tuple[str, Run]], *, as_json: bool) -> None:
         {
             "run": run.id,
             "landlord": landlord,
+            "asked_at_UTC": run.queued_at,
             "asked_by": run.asked_by,
-            "queued_at": run.queued_at,
             "state": run.state,
-            "figures": figures(run),
+            "result": figures(run),
         }
         for landlord, run in runs
     ]
     if as_json:
         print_json([{"landlord": landlord, **asdict(run)} for landlord, run in runs])
         return
-    columns = ("run", "landlord", "queued_at", "asked_by", "state", "figures")
+    columns = ("run", "landlord", "asked_at_UTC", "asked_by", "state", "result")
     print_rows(rows, columns, as_json=False, empty="nothing was synced yet: housing-hub sync LANDLORD")
 
 
@@ -107,22 +133,37 @@ def print_applied(applied: Sequence[Applied], *, dry_run: bool, as_json: bool) -
         print_json([asdict(one) | {"changed": one.changed} for one in applied])
         return
     for one in applied:
-        verb = "would change" if dry_run else f"version {one.version}"
-        console.print(f"  apply {one.landlord:<24}{verb if one.changed else f'unchanged, version {one.version}'}")
-        if one.version > 1 or dry_run:
-            for line in one.diff:
-                console.print(escape(f"    {line}"), soft_wrap=True)
-        for name in one.secrets if one.version > 1 else ():
-            console.print(f"    secret {escape(name)} {'would change' if dry_run else 'changed'}")
+        holds = f"{counted(one.feeds, 'feed')}, {counted(one.connectors, 'connector')}"
+        console.print(f"  {f'apply {one.landlord}: {holds}':<{LABEL}} {_outcome(one, dry_run=dry_run)}", soft_wrap=True)
+        if not one.is_new:
+            _print_changes(one)
         for warning in one.warnings:
             console.print(f"    [yellow]![/yellow] {escape(warning)}", soft_wrap=True)
 
 
+def _outcome(one: Applied, *, dry_run: bool) -> str:
+    if not one.changed:
+        return f"unchanged, version {one.version}"
+    if dry_run:
+        return "would be new" if one.is_new else "would change"
+    return f"{'new' if one.is_new else 'changed'}, version {one.version}"
+
+
+def _print_changes(one: Applied) -> None:
+    for line in one.diff[:_DIFF_LINES]:
+        console.print(escape(f"    {line}"), soft_wrap=True)
+    if len(one.diff) > _DIFF_LINES:
+        console.print(f"    … and {counted(len(one.diff) - _DIFF_LINES, 'more line')}: --json shows all")
+    for name in one.secrets:
+        console.print(f"    secret {escape(name)} changed")
+
+
 def print_finding(subject: str, finding: Finding) -> None:
     mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
-    console.print(f"  {escape(subject):<24}{escape(finding.step):<18} {mark} {escape(finding.detail)}", soft_wrap=True)
+    told = escape(f"{subject:<22} {finding.step:<24} {finding.detail}".rstrip())
+    console.print(f"  {mark} {told}", soft_wrap=True)
     if finding.hint:
-        console.print(escape(f"{'':26}→ {finding.hint}"), soft_wrap=True)
+        console.print(escape(f"{'':52}→ {finding.hint}"), soft_wrap=True)
 
 
 def print_preview(preview: Preview, *, as_json: bool) -> None:
@@ -134,7 +175,7 @@ def print_preview(preview: Preview, *, as_json: bool) -> None:
         for name, value in row.items():
             if value is not None:
                 console.print(escape(f"    {name.removesuffix('_cents'):<18}{_shown(name, value)}"), soft_wrap=True)
-    console.print(f"\n{len(preview.rows)} rows mapped, {len(preview.rejects)} refused; nothing was written")
+    console.print(f"\n{counted(len(preview.rows), 'row')} mapped, {len(preview.rejects)} refused; nothing was written")
     for reject in preview.rejects:
         print_refused({"feed": preview.feed, **asdict(reject)})
 
@@ -143,7 +184,7 @@ def _shown(name: str, value: object) -> str:
     return f"{to_decimal(value)}" if name.endswith("_cents") and isinstance(value, int) else str(value)
 
 
-def print_quarantine(landlord: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+def print_quarantine(landlord: str, rows: Sequence[Mapping[str, Any]], *, limit: int, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     elif not rows:
@@ -151,6 +192,8 @@ def print_quarantine(landlord: str, rows: Sequence[Mapping[str, Any]], *, as_jso
     else:
         for row in rows:
             print_refused(row)
+        if len(rows) == limit:
+            console.print(f"These are the latest {limit}; --limit shows more.")
 
 
 def print_refused(row: Mapping[str, Any]) -> None:

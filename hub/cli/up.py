@@ -35,7 +35,10 @@ def register(app: typer.Typer) -> None:
 
 
 def up(data_dir: DataDir = None, port: Port = None, host: Host = None) -> None:
-    """Run API, worker and scheduler; PostgreSQL and Valkey too where no URL is given. Ctrl-C stops everything."""
+    """Run a whole hub on this machine; Ctrl-C stops everything.
+
+    API, worker and scheduler, and PostgreSQL and Valkey too where no URL is given.
+    """
     from hub.cli.progress import Story
     from hub.embedded.ports import require_port
     from hub.embedded.supervisor import StoppedError, Supervisor
@@ -55,8 +58,10 @@ def api(port: Port = None, host: Host = None) -> None:
     import uvicorn
 
     from hub.config.logs import configure_logs
+    from hub.embedded.ports import require_port
 
     settings = settings_with(port=port, host=host)
+    require_port(settings.host, settings.port)
     configure_logs(settings.log_level)
     # Access logs would hold people's links; the API writes its own lines.
     uvicorn.run(
@@ -72,7 +77,7 @@ def api(port: Port = None, host: Host = None) -> None:
 
 
 def worker() -> None:
-    """Run a worker alone: it does the jobs, woken by the broker or by its own polling."""
+    """Run a worker alone: it does the jobs. The broker wakes it, or its own polling."""
     _become("hub.worker")
 
 
@@ -86,21 +91,29 @@ def migrate(
         str | None, typer.Option(help="A PostgreSQL URL that may create roles.", envvar="HOUSING_HUB_ADMIN_URL")
     ] = None,
 ) -> None:
-    """Create the database's roles and bring its tables up to date; once per release, harmless twice."""
+    """Make the database and its roles where missing, bring its tables up to date; once per release, harmless twice.
+
+    Which database: the one HOUSING_HUB_DATABASE_URL names, else the one in the administrator's URL.
+    """
     from hub.cli.output import console
     from hub.errors import SettingsError
+    from hub.store.engine import database_name
     from hub.store.provision import provision
 
-    settings = settings_with(database_url=admin_url)
-    url = settings.database_url
-    if not url:
+    named = settings_with().database_url
+    settings = settings_with(database_url=admin_url or named)
+    if not settings.database_url:
         raise SettingsError("no database is named", hint="give --admin-url, or set HOUSING_HUB_DATABASE_URL")
-    asyncio.run(provision(url, master_key=settings.load_master_key()))
-    console.print("the database is ready")
+    database = database_name(named) if named else None
+    asyncio.run(provision(settings.database_url, database=database, master_key=settings.load_master_key()))
+    console.print(f"the database {database or database_name(settings.database_url) or ''} is ready")
 
 
 def sandbox(context: typer.Context, data_dir: DataDir = None) -> None:
-    """Run the invented landlords' ERPs; `sandbox truth LANDLORD` prints what they hold. Options go to hub.sandbox."""
+    """Run the two invented landlords' ERPs.
+
+    `sandbox truth LANDLORD` prints what one holds. All other options go to hub.sandbox.
+    """
     arguments = list(context.args)
     if arguments[:1] == ["truth"]:
         arguments[:1] = ["--truth"]
@@ -110,7 +123,11 @@ def sandbox(context: typer.Context, data_dir: DataDir = None) -> None:
 
 
 def start_servers(hub: Supervisor, story: Story, settings: Settings) -> dict[str, str]:
-    """Start the embedded servers no URL is given for, prepare the database; the environment of the processes."""
+    """Start the embedded servers no URL is given for, prepare the database; the environment of the processes.
+
+    SetupError when the database a URL is given for refuses us or is not prepared.
+    """
+    from hub.cli.progress import short
     from hub.embedded.running import announce
 
     environment = {
@@ -121,14 +138,16 @@ def start_servers(hub: Supervisor, story: Story, settings: Settings) -> dict[str
         "HOUSING_HUB_PUBLIC_URL": settings.public_url,
     }
     if not settings.broker_url:
-        with story.step(f"Valkey (embedded, {shown(settings.data_dir)})", "up") as step:
+        with story.step(f"Valkey (embedded, {short(shown(settings.data_dir))})", "up") as step:
             broker = hub.start_valkey()
             step.result = "up" if broker else "none"
         environment |= {"HOUSING_HUB_BROKER_URL": broker} if broker else {}
     if not settings.database_url:
-        with story.step(f"PostgreSQL (embedded, {shown(settings.data_dir)})", "up"):
+        with story.step(f"PostgreSQL (embedded, {short(shown(settings.data_dir))})", "up"):
             environment["HOUSING_HUB_DATABASE_URL"] = _start_database(hub, settings)
         announce(settings.data_dir, environment)
+    else:
+        hub.while_doing(lambda: asyncio.run(_require_database(settings)))
     return environment
 
 
@@ -138,6 +157,25 @@ def _start_database(hub: Supervisor, settings: Settings) -> str:
 
     admin, key = hub.start_postgres(), settings.load_master_key()
     return hub.while_doing(lambda: asyncio.run(provision(admin, database=DATABASE, master_key=key)))
+
+
+async def _require_database(settings: Settings) -> None:
+    """Say once what every process would say again and again. A database that does not answer yet may still come."""
+    from hub.bootstrap import engine_of
+    from hub.errors import SetupError
+    from hub.store.handles import StoreError
+    from hub.store.provision import require_current_schema
+    from hub.store.roles import Role
+    from hub.store.troubles import explain
+
+    engine = engine_of(settings, Role.DISPATCH, pool_size=1)
+    try:
+        await require_current_schema(engine)
+    except StoreError as error:
+        if isinstance(known := explain(error), SetupError):
+            raise known from error
+    finally:
+        await engine.dispose()
 
 
 def start_processes(hub: Supervisor, story: Story, environment: Mapping[str, str]) -> None:

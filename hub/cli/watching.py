@@ -1,16 +1,18 @@
-"""A run as it goes on: a bar that fills feed by feed, and one line of figures when it has ended."""
+"""A run as it goes on: a bar that fills feed by feed, why it waits, and one line of figures when it has ended."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hub.cli.output import console
+from hub.cli.progress import timed
 from hub.cli.reports import figures, problems
-from hub.services.start_sync import watch_run
+from hub.services.start_sync import next_try, watch_run
 from hub.store.engine import scope
 from hub.store.run_rows import Run, list_runs
 
@@ -23,21 +25,60 @@ _NOBODY_AFTER = 15.0
 
 async def watch(parts: OperatorParts, landlord: str, run_id: int) -> bool:
     """Show a run until it ends; True if every feed is up to date."""
-    began, warned = time.monotonic(), False
+    began, told = time.monotonic(), _Told(parts, landlord)
     with Progress(
-        TextColumn("  sync {task.description}"), BarColumn(30), TimeElapsedColumn(), console=console, transient=True
+        TextColumn("  sync {task.description}"),
+        BarColumn(30),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
     ) as progress:
         bar = progress.add_task(landlord, total=None)
         while (run := await watch_run(parts.sync.engine, landlord, run_id)).state in ("queued", "running"):
             progress.update(bar, total=len(run.feeds), completed=_ended(run), description=_doing(landlord, run))
-            if not warned and run.state == "queued" and time.monotonic() - began > _NOBODY_AFTER:
-                console.print(f"  {await _why_waiting(parts, landlord)}", soft_wrap=True)
-                warned = True
+            await told.look(run, waited=time.monotonic() - began)
             await asyncio.sleep(_LOOK_EVERY)
-    console.print(f"  sync {landlord:<22}{figures(run)}  {time.monotonic() - began:.1f} s", soft_wrap=True)
-    for line in problems(landlord, run):
-        console.print(f"    {line}", soft_wrap=True)
+    line = timed(f"sync {landlord:<20} {figures(run) or run.state}", time.monotonic() - began)
+    console.print(f"  {line}", soft_wrap=True)
+    told.problems(run, again=True)
     return run.state == "done"
+
+
+@dataclass(slots=True)
+class _Told:
+    """What was said of a run that is not getting on, each thing once."""
+
+    parts: OperatorParts
+    landlord: str
+    queued: bool = False
+    attempt: int = 0
+    said: list[str] = field(default_factory=list)
+
+    async def look(self, run: Run, *, waited: float) -> None:
+        """Say why a run waits: for a worker, for an earlier run, or to be tried again."""
+        if run.state == "queued" and not self.queued and waited > _NOBODY_AFTER:
+            console.print(f"  {await _why_waiting(self.parts, self.landlord)}", soft_wrap=True)
+            self.queued = True
+        elif run.state == "running" and any(report.error for report in run.feed_runs):
+            again = await next_try(self.parts.sync.engine, self.landlord, run.id)
+            if again is not None and again.attempt > self.attempt:
+                self.attempt = again.attempt
+                self.problems(run)
+                seconds = max((again.at - self.parts.sync.clock.now()).total_seconds(), 0)
+                console.print(
+                    f"    trying again in {seconds:.0f} s, attempt {again.attempt} of {again.attempts}; "
+                    "Ctrl-C stops watching, not the run",
+                    soft_wrap=True,
+                )
+
+    def problems(self, run: Run, *, again: bool = False) -> None:
+        """Say what is wrong now, unless that was said last."""
+        lines = problems(self.landlord, run)
+        if again or lines != self.said:
+            self.said = lines
+            for line in lines:
+                console.print(f"    {line}", soft_wrap=True)
 
 
 async def _why_waiting(parts: OperatorParts, landlord: str) -> str:

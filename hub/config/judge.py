@@ -99,7 +99,7 @@ class _Judge:
             value = found.read(self.draft.path.parent, self.environ)
         except SettingsError as error:
             if self.need_secrets:
-                self._tell(path, f"{name}: {error.message}", error.hint)
+                self._tell(path, error.message, error.hint)
             return _UNREAD
         self.secrets[(connector, name)] = value
         return value

@@ -10,7 +10,7 @@ from typing import Any, Final, TextIO
 
 import structlog
 
-_NOISY: Final = ("amqp", "celery", "httpx", "kombu", "paramiko", "urllib3", "zeep")
+_NOISY: Final = ("alembic", "amqp", "celery", "httpx", "kombu", "paramiko", "urllib3", "zeep")
 
 
 def configure_logs(level: str = "INFO", *, stream: TextIO | None = None) -> None:

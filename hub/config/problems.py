@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -20,8 +20,16 @@ class LandlordFileError(SettingsError):
 
     def __init__(self, file: str, problems: Sequence[SetupError]) -> None:
         many = f"{len(problems)} things are wrong" if len(problems) != 1 else "one thing is wrong"
-        super().__init__("\n".join([f"{file}: {many}", *map(str, problems)]))
+        landlord = next((f" ({one.where.landlord})" for one in problems if one.where.landlord), "")
+        super().__init__("\n".join([f"{file}{landlord}: {many}", *map(_told, problems)]))
         self.problems = tuple(problems)
+
+
+def _told(problem: SetupError) -> str:
+    """A problem below the line that names the file and the landlord."""
+    place = str(replace(problem.where, landlord=None, file=None))
+    todo = f"\n      → {problem.hint}" if problem.hint else ""
+    return f"  {place}{': ' if place else ''}{problem.message}{todo}"
 
 
 @dataclass(frozen=True, slots=True)

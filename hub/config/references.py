@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from os.path import normpath
 from pathlib import Path as FilePath
 from typing import Any, get_args, get_origin
 
@@ -38,7 +39,8 @@ class Reference:
             content = path.read_bytes()[: _MAX_SECRET_BYTES + 1]
             text = content.decode("utf-8").rstrip("\r\n")
         except OSError as error:
-            raise SettingsError(f"the file {path} cannot be read: {error.strerror}", hint="make it") from None
+            message = f"the file {normpath(path)} cannot be read: {error.strerror}"
+            raise SettingsError(message, hint="write the secret into it, or another path here") from None
         except UnicodeDecodeError:
             raise SettingsError(f"the file {path} is no text", hint="a secret is UTF-8 text") from None
         if len(content) > _MAX_SECRET_BYTES:

@@ -6,6 +6,7 @@ from hub.formats.fixed_width import FixedColumn, FixedWidthFormat
 from hub.formats.json_lines import read_json_lines
 from hub.formats.rows import Rows
 from hub.formats.source import Compression, open_decoded
+from hub.formats.text import known_encoding
 from hub.formats.xml import read_xml
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Rows",
     "add_up",
     "disagreement",
+    "known_encoding",
     "open_decoded",
     "read_control",
     "read_json_lines",

@@ -10,6 +10,7 @@ from typing import Final
 
 from hub.errors import HubError, RateLimitedError, RetryableError
 from hub.store.job_rows import ClaimedJob
+from hub.store.troubles import explain
 
 _JITTER: Final = 0.2
 
@@ -53,7 +54,9 @@ def judge(error: BaseException, claimed: ClaimedJob, back_off: BackOff) -> Verdi
 
 
 def describe(error: BaseException) -> str:
-    """An exception's class and where it was raised, without its text."""
+    """An exception's class and where it was raised, without its text; of a database out of reach, what is wrong."""
+    if (known := explain(error)) is not None:
+        return str(known)
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{place}"

@@ -153,7 +153,7 @@ def _code_flaws(spec: FieldSpec, rule: Rule, path: Path) -> Iterator[Flaw]:
         return
     for code, kind in rule.codes.items():
         if kind not in spec.kinds:
-            yield Flaw((*path, "codes", code), f'"{kind}" is no kind of {spec.name}', _nearest(kind, spec.kinds))
+            yield Flaw((*path, "codes", code), f'"{kind}" is no {spec.name} the hub knows', _nearest(kind, spec.kinds))
     if rule.unknown != "quarantine" and rule.unknown not in spec.kinds:
         hint = f'it is "quarantine" or a kind: {_nearest(rule.unknown, spec.kinds)}'
         yield Flaw((*path, "unknown"), f'unknown is "{rule.unknown}"', hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hub.config import FeedConfig, LandlordConfig
@@ -21,11 +21,14 @@ from hub.store.vault import Vault, put_secrets
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What applying a file did, or would do. `diff` is of the public configuration, never of secrets; `secrets` names
-    those that were added, changed or removed."""
+    those that were added, changed or removed. `is_new`: nothing was in force before."""
 
     landlord: str
     version: int
     diff: tuple[str, ...]
+    feeds: int
+    connectors: int
+    is_new: bool
     secrets: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -38,8 +41,21 @@ async def plan_config(engine: Engine, config: LandlordConfig) -> Applied:
     """What `apply_config` would change of the configuration. Writes nothing."""
     async with scope(engine, config.slug, readonly=True) as conn:
         live = await live_config(conn, landlord=config.slug)
-    diff = _diff(live.config if live else {}, json.loads(config.to_json()))
-    return Applied(config.slug, live.version if live else 0, diff, warnings=tuple(config.warnings))
+    return Applied(
+        config.slug,
+        live.version if live else 0,
+        _diff(live.config if live else {}, json.loads(config.to_json())),
+        feeds=len(config.feeds),
+        connectors=len(config.connectors),
+        is_new=live is None,
+        warnings=(*config.warnings, *_unread(config)),
+    )
+
+
+def _unread(config: LandlordConfig) -> list[str]:
+    """A dry run takes secrets on trust."""
+    missing = sorted(config.secret_names - config.secrets.keys())
+    return [f"the secret {connector}.{name} cannot be read here: apply will need it" for connector, name in missing]
 
 
 async def apply_config(engine: Engine, vault: Vault, clock: Clock, config: LandlordConfig) -> Applied:
@@ -53,7 +69,7 @@ async def apply_config(engine: Engine, vault: Vault, clock: Clock, config: Landl
         await put_contact_points(conn, landlord=config.slug, wanted=_contact_points(config))
         await _put_schedules(conn, config, clock)
     names = tuple(f"{connector}.{field}" for connector, field in secrets)
-    return Applied(config.slug, version, planned.diff, names, planned.warnings)
+    return replace(planned, version=version, secrets=names)
 
 
 def _directory_entry(config: LandlordConfig) -> LandlordRow:
@@ -109,6 +125,8 @@ def _diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...
 def _flat(value: Any, path: str) -> list[str]:
     if isinstance(value, Mapping) and value:
         return [line for key, inner in value.items() for line in _flat(inner, f"{path}.{key}" if path else str(key))]
+    if not path:
+        return []
     if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
         names = [str(item.get("name", place)) for place, item in enumerate(value)]
         return [line for name, item in zip(names, value, strict=True) for line in _flat(item, f"{path}[{name}]")]

@@ -10,7 +10,7 @@ from hub.errors import NotFoundError
 from hub.jobs import RUN_KIND, RUN_ORDER_KEY, RUN_QUEUE, Bell
 from hub.store.engine import scope
 from hub.store.handles import Engine
-from hub.store.job_rows import enqueue
+from hub.store.job_rows import NextTry, enqueue, find_next_try
 from hub.store.landlord_rows import live_config
 from hub.store.run_rows import Run, create_run, get_run
 
@@ -38,7 +38,7 @@ async def start_sync(engine: Engine, clock: Clock, bell: Bell, landlord: str, fe
             landlord=landlord,
             queue=RUN_QUEUE,
             kind=RUN_KIND,
-            dedup_key=f"run-{run_id}",
+            dedup_key=_job_of(run_id),
             order_key=RUN_ORDER_KEY,
             payload={"run_id": run_id},
             now=now,
@@ -62,3 +62,13 @@ async def watch_run(engine: Engine, landlord: str, run_id: int) -> Run:
     if run is None:
         raise NotFoundError(f"{landlord} has no run {run_id}", hint=f"`housing-hub runs list {landlord}`")
     return run
+
+
+async def next_try(engine: Engine, landlord: str, run_id: int) -> NextTry | None:
+    """When a run an operator asked for is tried again, None while nothing of it has failed for now."""
+    async with scope(engine, landlord, readonly=True) as conn:
+        return await find_next_try(conn, kind=RUN_KIND, dedup_key=_job_of(run_id))
+
+
+def _job_of(run_id: int) -> str:
+    return f"run-{run_id}"

@@ -8,8 +8,10 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from hub.errors import SettingsError
 from hub.store.roles import Role, role_password
 
 DRIVER: Final = "postgresql+psycopg"
@@ -26,8 +28,19 @@ _LIMIT_NAMES = ("statement_timeout", "lock_timeout", "idle_in_transaction_sessio
 
 
 def base_url(url: str | URL) -> URL:
-    """A PostgreSQL URL in any spelling, for our driver. SQLAlchemy's ArgumentError when it is no URL."""
-    return make_url(url).set(drivername=DRIVER)
+    """A PostgreSQL URL in any spelling, for our driver. SettingsError when it is none; its text may hold a password."""
+    try:
+        found = make_url(url)
+    except (ArgumentError, ValueError):
+        found = None
+    if found is None or found.drivername.partition("+")[0] not in ("postgres", "postgresql"):
+        raise SettingsError("the database URL is not one of PostgreSQL", hint="write postgresql://host:5432/database")
+    return found.set(drivername=DRIVER)
+
+
+def database_name(url: str) -> str | None:
+    """The database a URL names. Raises SettingsError."""
+    return base_url(url).database
 
 
 def role_url(url: str, role: Role, master_key: bytes | None) -> str:

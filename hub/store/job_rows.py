@@ -108,6 +108,15 @@ class DeadJob:
     finished_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class NextTry:
+    """When a job that failed is tried again: the how manieth attempt that will be, of how many."""
+
+    at: datetime
+    attempt: int
+    attempts: int
+
+
 async def enqueue(
     conn: AsyncConnection,
     *,
@@ -248,6 +257,13 @@ async def list_dead(conn: AsyncConnection, *, before: int | None = None, limit: 
     return [DeadJob(**row._mapping) for row in rows]
 
 
+async def find_next_try(conn: AsyncConnection, *, kind: str, dedup_key: str) -> NextTry | None:
+    """The next attempt at an open job that failed before; None when it has not, or is being done."""
+    waits = (job.c.kind == kind, job.c.dedup_key == dedup_key, job.c.state == "ready", job.c.attempts > 0)
+    row = (await conn.execute(select(job.c.run_at, job.c.attempts, job.c.max_attempts).where(*waits))).one_or_none()
+    return None if row is None else NextTry(row.run_at, row.attempts + 1, row.max_attempts)
+
+
 async def replay(conn: AsyncConnection, job_id: int, *, now: datetime) -> str:
     """Try a dead letter again, its attempts counted anew. Gives the queue to ring.
 
@@ -255,7 +271,7 @@ async def replay(conn: AsyncConnection, job_id: int, *, now: datetime) -> str:
     """
     state = (await conn.execute(select(job.c.state).where(job.c.id == job_id))).scalar_one_or_none()
     if state is None:
-        raise NotFoundError(f"there is no job {job_id}", hint="list them with `housing-hub jobs dead`")
+        raise NotFoundError(f"there is no job {job_id}", hint="`housing-hub jobs dead` lists them")
     if state != "dead":
         raise InvalidAskError(f"job {job_id} is {state}, not dead", hint="only dead jobs are replayed")
     twin = job.alias("twin")

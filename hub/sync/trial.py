@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from hub.config import LandlordConfig
 from hub.errors import HubError, NotFoundError, NotSupportedError
 from hub.ports import CallSource, ErpConnector, Feed, FileSource, Finding, Spooled
 from hub.records import RECORDS, Batch, Reject
-from hub.records.check import check_batch
+from hub.records.check import CheckedBatch, check_batch
 from hub.sync.night import open_connector
 from hub.sync.parts import SyncParts
 from hub.sync.spool import FolderSpool, spool_folder
@@ -31,6 +33,18 @@ class Preview:
     @property
     def read(self) -> int:
         return len(self.rows) + len(self.rejects)
+
+    def take(self, checked: CheckedBatch, limit: int) -> None:
+        """Add rows until there are `limit`: the source's first ones, where its lines are known."""
+        room, lines = limit - self.read, checked.lines
+        rows, rejects = checked.table, sorted(checked.rejects, key=lambda one: one.line or 0)
+        if lines is not None:
+            places = sorted([*lines.to_pylist(), *(one.line for one in rejects if one.line)])[:room]
+            last = places[-1] if places else 0
+            rows = rows.filter(pc.less_equal(lines, last))
+            rejects = [one for one in rejects if (one.line or 0) <= last]
+        self.rejects += rejects[:room]
+        self.rows += rows.slice(0, max(room - len(rejects), 0)).to_pylist()
 
 
 async def check_landlord(parts: SyncParts, config: LandlordConfig) -> AsyncIterator[tuple[str, Finding]]:
@@ -88,9 +102,7 @@ async def _preview(
 def _take(connector: ErpConnector[Any], feed: Feed, limit: int, sample: Path | None, spool: FolderSpool) -> Preview:
     preview = Preview(feed.name)
     for batch in _batches(connector, feed, sample, spool):
-        checked = check_batch(RECORDS[feed.stream], batch)
-        preview.rejects += checked.rejects[: limit - preview.read]
-        preview.rows += checked.table.slice(0, max(limit - preview.read, 0)).to_pylist()
+        preview.take(check_batch(RECORDS[feed.stream], batch), limit)
         if preview.read >= limit:
             break
     return preview

@@ -12,7 +12,7 @@ from hub.config import Settings
 from hub.config.logs import configure_logs
 from hub.errors import HubError
 from hub.worker.bell import make_bell
-from hub.worker.run import FAILED, run_scheduler, run_worker
+from hub.worker.run import exit_code, run_scheduler, run_worker
 
 PORT_VARIABLES = {"worker": "HOUSING_HUB_WORKER_PORT", "scheduler": "HOUSING_HUB_SCHEDULER_PORT"}
 
@@ -22,11 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parse(arguments)
     try:
         settings = Settings()
+        bell, health_port = make_bell(settings.broker_url, lasting=True), asked.health_port
     except HubError as error:
         print(error, file=sys.stderr)  # noqa: T201  # there is no log yet
-        return FAILED
+        return exit_code(error)
     configure_logs(settings.log_level)
-    bell, health_port = make_bell(settings.broker_url), asked.health_port
     if asked.process == "scheduler":
         return run_scheduler(lambda: build_worker(settings, bell=bell), health_port=health_port)
     return run_worker(

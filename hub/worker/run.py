@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 
-from hub.errors import HubError
+from hub.errors import HubError, SetupError
 from hub.jobs import Alarm
 from hub.worker.bell import TASK, celery_queue, make_app
 from hub.worker.house import House, bootstep
@@ -21,6 +21,7 @@ from hub.worker.serve import Built, serve_jobs, serve_schedules
 _log: Final = structlog.get_logger(__name__)
 LEAVE_SECONDS: Final = 9.5
 FAILED: Final = 1
+NOT_SET_UP: Final = 3
 
 
 def run_worker(
@@ -115,4 +116,9 @@ def _tell_failure(error: BaseException) -> int:
     known = isinstance(error, HubError)
     _log.error("stopped", reason=str(error) if known else type(error).__name__)
     print(error if known else type(error).__name__, file=sys.stderr)  # noqa: T201  # for who started it by hand
-    return FAILED
+    return exit_code(error)
+
+
+def exit_code(error: BaseException) -> int:
+    """The command's codes (docs/operations.md): whether someone has to put a setting right."""
+    return NOT_SET_UP if isinstance(error, SetupError) else FAILED

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
+import psycopg
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -16,9 +17,12 @@ from typer.testing import CliRunner
 from hub.cli import up
 from hub.cli.progress import Story
 from hub.embedded.lock import DataDirLock
+from hub.embedded.postgres import EmbeddedPostgres
 from hub.embedded.running import announce
 from hub.embedded.supervisor import Supervisor
 from hub.errors import HubError, SettingsError, SetupError
+
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +61,32 @@ def test_migrate_without_a_database_says_how_to_name_one() -> None:
     error = failure("migrate")
     assert isinstance(error, SettingsError)
     assert "--admin-url" in error.hint
+
+
+def test_migrate_makes_the_database_its_url_names(pg_server: EmbeddedPostgres) -> None:
+    os.environ["HOUSING_HUB_MASTER_KEY"] = KEY
+    os.environ["HOUSING_HUB_DATABASE_URL"] = pg_server.url("named_by_its_url", "")
+    app = typer.Typer()
+    up.register(app)
+    done = CliRunner().invoke(app, ["migrate", "--admin-url", pg_server.url()])
+    assert "named_by_its_url is ready" in done.output, done.exception
+    with psycopg.connect(pg_server.url("named_by_its_url").replace("+psycopg", "")) as conn:
+        assert conn.execute("select count(*) from landlord").fetchone() == (0,)
+
+
+def test_up_on_a_given_database_starts_nothing_until_that_is_prepared(
+    pg_server: EmbeddedPostgres, template_db: str, tmp_path: Path
+) -> None:
+    os.environ["HOUSING_HUB_MASTER_KEY"] = KEY
+    os.environ["HOUSING_HUB_DATABASE_URL"] = pg_server.url("postgres", "")
+    os.environ["HOUSING_HUB_BROKER_URL"] = "redis://127.0.0.1:1"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    error = failure("up", "--data-dir", str(tmp_path), "--port", str(port))
+    assert isinstance(error, SetupError)
+    assert "housing-hub migrate" in error.hint
+    assert not list(tmp_path.glob("logs/*.log")), "neither servers nor processes"
+    assert not (tmp_path / "postgres").exists()
 
 
 def test_the_servers_are_started_prepared_and_announced_without_a_superuser(

@@ -142,7 +142,7 @@ async def test_a_database_of_another_version_stops_the_worker_and_says_what_to_d
     farm: Any, pg_server: Any, broker_url: str
 ) -> None:
     worker = farm.start(url=pg_server.url("postgres", ""), broker=broker_url)
-    assert worker.popen.wait(60) == 1
+    assert worker.popen.wait(60) == 3
     assert "housing-hub migrate" in worker.log.read_text()
 
 
@@ -181,8 +181,24 @@ def test_a_setting_that_is_wrong_is_named_before_anything_starts(clean_environme
     done = subprocess.run(
         [sys.executable, "-m", "hub.worker"], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "HOUSING_HUB_PROFILE" in done.stderr
+
+
+@pytest.mark.parametrize("process", ["worker", "scheduler"])
+def test_a_broker_nobody_knows_is_refused_at_once(clean_environment: dict[str, str], process: str) -> None:
+    environment = clean_environment | {"HOUSING_HUB_BROKER_URL": "pigeon://me:s3cret@loft"}
+    done = subprocess.run(
+        [sys.executable, "-m", "hub.worker", process],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 3
+    assert "HOUSING_HUB_BROKER_URL: No such transport: pigeon → write redis://" in done.stderr
+    assert "s3cret" not in done.stderr
 
 
 async def _rung(farm: Any, bell: Bell) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
 
 from erp_connectors.sftp_files.patterns import FilePattern, check_fill
+from hub.errors import SettingsError
+from hub.formats import known_encoding
 from hub.ports import ConnectorSettings, FeedSettings, setting
+from hub.wire.hostkeys import parse_pin
 
 Companion = Annotated[str, AfterValidator(check_fill)]
 Format = Literal["csv", "fixed_width", "xml", "json_lines"]
@@ -16,6 +20,23 @@ Format = Literal["csv", "fixed_width", "xml", "json_lines"]
 def _readable(pattern: str) -> str:
     FilePattern(pattern)
     return pattern
+
+
+def _encoding(name: str) -> str:
+    return _accepted(name, known_encoding)
+
+
+def _host_key(line: str) -> str:
+    return _accepted(line, parse_pin)
+
+
+def _accepted(value: str, judge: Callable[[str], object]) -> str:
+    """The value, if its reader takes it: said when the file is applied, not in the night that needs it."""
+    try:
+        judge(value)
+    except SettingsError as error:
+        raise ValueError(f"{error.message}: {error.hint}") from None
+    return value
 
 
 Pattern = Annotated[str, AfterValidator(_readable)]
@@ -30,7 +51,7 @@ class SftpSettings(ConnectorSettings):
     password: SecretStr | None = setting("Password of the user, unless a key is used", default=None)
     private_key: SecretStr | None = setting("Private key of the user in OpenSSH or PEM form", default=None)
     passphrase: SecretStr | None = setting("Passphrase of the private key, if it has one", default=None)
-    host_key: str | None = setting(
+    host_key: Annotated[str, AfterValidator(_host_key)] | None = setting(
         "The server's key, as `housing-hub check` prints it once for you to compare with your vendor",
         default=None,
         example="ssh-ed25519 AAAA…",
@@ -74,7 +95,7 @@ class FileFeed(FeedSettings):
     control_keys: Control = setting("How the control file is read", default=Control())
     format: Format = setting("How the file is written", default="csv")
     compression: Literal["none", "gzip", "zip"] = setting("How the file is packed", default="none")
-    encoding: str = setting("Its characters", default="utf-8", example="cp1252")
+    encoding: Annotated[str, AfterValidator(_encoding)] = setting("Its characters", default="utf-8", example="cp1252")
     delimiter: str = setting("CSV: what stands between two values", default=";", min_length=1, max_length=1)
     quote: str | None = setting("CSV: what stands around a value that holds a delimiter", default='"', max_length=1)
     header: bool = setting("CSV: whether the first line names the columns", default=True)
