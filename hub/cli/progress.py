@@ -27,7 +27,7 @@ class Story:
 
     def say(self, text: str) -> None:
         """A line of its own."""
-        console.print(f"  {escape(text)}", soft_wrap=True)
+        console.print(f"  {escape(text)}".rstrip(), soft_wrap=True)
 
     @contextmanager
     def step(self, label: str, result: str = "done") -> Iterator[Step]:

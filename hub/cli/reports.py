@@ -70,6 +70,8 @@ def problems(landlord: str, run: Run) -> list[str]:
             lines.append(escape(f"{report.feed} {report.state}: {report.error}"))
             if report.hint:
                 lines.append(escape(f"  → {report.hint}"))
+    if run.state == "failed" and not run.feed_runs:
+        lines.append(f"it could not begin: `housing-hub jobs dead {landlord}` says why")
     return lines
 
 
@@ -102,6 +104,9 @@ def print_run(landlord: str, run: Run, as_of: Mapping[str, datetime | None], *, 
         _print_feed(report, as_of.get(report.feed))
     if any(report.quarantined for report in run.feed_runs):
         console.print(f"\nSee the refused lines: housing-hub quarantine list {landlord}", soft_wrap=True)
+    if not run.feed_runs:
+        for line in problems(landlord, run):
+            console.print(f"  {line}", soft_wrap=True)
     if run.state == "failed":
         console.print(f"Once put right: housing-hub sync {landlord} --wait", soft_wrap=True)
 

@@ -133,6 +133,7 @@ def start_servers(hub: Supervisor, story: Story, settings: Settings) -> dict[str
     environment = {
         "HOUSING_HUB_DATA_DIR": str(settings.data_dir.absolute()),
         "HOUSING_HUB_PROFILE": settings.profile,
+        "HOUSING_HUB_PLUGINS": ",".join(settings.plugins),
         "HOUSING_HUB_HOST": settings.host,
         "HOUSING_HUB_PORT": str(settings.port),
         "HOUSING_HUB_PUBLIC_URL": settings.public_url,

@@ -82,7 +82,14 @@ def _run_celery(build: Built, queues: Sequence[str], broker_url: str, health_por
     )
     worker.start()
     house.stop()
-    return _tell_failure(house.failure) if house.failure is not None else 0
+    if house.failure is not None:
+        return _tell_failure(house.failure)
+    if worker.exitcode:  # Celery gives up on a broker that refuses a password; the work does not need it
+        _log.error(
+            "the broker refuses us: polling", hint="is HOUSING_HUB_BROKER_URL right? Start the worker again then"
+        )
+        return run_worker(build, queues=queues, health_port=health_port)
+    return 0
 
 
 def leave_in_time() -> None:

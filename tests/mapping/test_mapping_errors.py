@@ -47,7 +47,7 @@ def problem(fields: dict[str, Any], record: type = LedgerEntryRecord, **options:
         ("label", {"first": ["A", {"column": "B", "regex": "["}]}, "pattern cannot be used"),
         ("label", {"const": 1.5}, 'write amounts as text ("12.50")'),
         ("label", {"const": "a", "codes": {"a": "b"}}, "const excludes codes"),
-        ("kind", {"column": "C", "codes": {"LOC": "rents"}}, '"rents" is no kind of kind → did you mean "rent"?'),
+        ("kind", {"column": "C", "codes": {"LOC": "rents"}}, '"rents" is no kind the hub knows → did you mean "rent"?'),
         ("kind", {"column": "C", "codes": {"L": "rent"}, "unknown": "othr"}, 'did you mean "other"?'),
         ("kind", {"const": "loyer"}, "'loyer' is not one of rent"),
         ("amount", {"column": "M", "debit": "D", "credit": "C"}, "debit and credit exclude column"),

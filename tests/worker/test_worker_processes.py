@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +118,37 @@ async def test_a_stopping_worker_lets_short_jobs_end(farm: Any, broker_url: str)
     worker.terminate()
     assert worker.popen.returncode == 0
     assert await farm.all_done()
+
+
+async def test_a_broker_that_refuses_the_password_leaves_the_poll_to_do_the_work(farm: Any) -> None:
+    refusing = await asyncio.start_server(_refuse_amqp, "127.0.0.1", 0)
+    async with refusing:
+        port = refusing.sockets[0].getsockname()[1]
+        worker = farm.start(broker=f"amqp://me:s3cret@127.0.0.1:{port}//")
+
+        async def refused() -> bool:
+            return any(event["event"] == "the broker refuses us: polling" for event in worker.events())
+
+        await farm.until(refused)
+        await farm.ask("a")
+        await farm.until(farm.all_done)
+        assert [row.woken_by for row in await farm.jobs()] == ["poll"]
+        assert worker.terminate() < 5
+    assert worker.popen.returncode == 0
+    assert "s3cret" not in worker.log.read_text()
+
+
+async def _refuse_amqp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A broker of AMQP 0-9-1 that greets (10, 10), hears the password and closes (10, 50) with 403."""
+    text = b"ACCESS_REFUSED"
+    greeting = struct.pack(">HHBBII5sI5s", 10, 10, 0, 9, 0, 5, b"PLAIN", 5, b"en_US")
+    closing = struct.pack(f">HHHB{len(text)}sHH", 10, 50, 403, len(text), text, 10, 11)
+    await reader.readexactly(8)
+    for method in (greeting, closing):
+        writer.write(struct.pack(">BHI", 1, 0, len(method)) + method + b"\xce")
+        await writer.drain()
+        await reader.read(4096)
+    writer.close()
 
 
 async def test_a_worker_tells_its_health_and_logs_jobs_as_json_without_their_content(farm: Any) -> None:
