@@ -44,6 +44,6 @@ class DocumentEndpoint:
 
 
 def _refused(request: Request) -> Response:
-    speaker = Speaker(language_of(request.headers.get("accept-language"), "fr"), "")
+    speaker = Speaker(language_of(request.headers.get("accept-language"), "fr"))
     said = speaker.say("LINK_EXPIRED")
     return JSONResponse({"errors": [said]}, 404, {"Cache-Control": "no-store"})

@@ -37,16 +37,16 @@ class RefusedError(Exception):
 
 
 class Speaker:
-    """Words one request's errors."""
+    """Words one request's errors. Without an id where no log line would be found by it."""
 
-    def __init__(self, language: Language, request_id: str) -> None:
+    def __init__(self, language: Language, request_id: str = "") -> None:
         self.language = language
         self.request_id = request_id
 
     def say(self, code: str, facts: Mapping[str, str | int] | None = None) -> dict[str, Any]:
         """An error as it is sent, without a place in the query."""
         known = {**(facts or {}), "requestId": self.request_id}
-        shown = {name: value for name, value in known.items() if name != "detail"}
+        shown = {name: value for name, value in known.items() if name != "detail" and value != ""}
         message = CATALOGUE[code][self.language].format_map(known)
         return {"message": message, "extensions": {"code": code, **shown}}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -271,19 +271,20 @@ async def _apply(parts: OperatorParts, files: Sequence[Path], dry_run: bool) -> 
 
 
 async def _check(parts: OperatorParts, landlord: str, as_json: bool) -> bool:
+    from dataclasses import asdict
+
     from hub.cli.output import print_json
     from hub.cli.reports import print_finding
     from hub.sync.night import load_config
     from hub.sync.trial import check_landlord
 
     good, rows = True, []
-    async for subject, finding in check_landlord(parts.sync, await load_config(parts.sync, landlord)):
-        good &= finding.ok
-        rows.append(
-            {"subject": subject, "step": finding.step, "ok": finding.ok, "detail": finding.detail, "hint": finding.hint}
-        )
-        if not as_json:
-            print_finding(subject, finding)
+    async with aclosing(check_landlord(parts.sync, await load_config(parts.sync, landlord))) as findings:
+        async for subject, finding in findings:
+            good &= finding.ok
+            rows.append({"subject": subject} | asdict(finding))
+            if not as_json:
+                print_finding(subject, finding)
     if as_json:
         print_json(rows)
     return good

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Preview:
         self.rows += rows.slice(0, max(room - len(rejects), 0)).to_pylist()
 
 
-async def check_landlord(parts: SyncParts, config: LandlordConfig) -> AsyncIterator[tuple[str, Finding]]:
+async def check_landlord(parts: SyncParts, config: LandlordConfig) -> AsyncGenerator[tuple[str, Finding], None]:
     """(connector or feed, finding) one by one: the connector's own steps, then a few rows of every feed mapped."""
     for name in config.connectors:
         feeds = [config.build_feed(feed.name) for feed in config.feeds if feed.connector == name]
