@@ -200,15 +200,12 @@ def apply_files(files: Sequence[Path], *, dry_run: bool = False, as_json: bool =
 
 
 def sync_with_progress(landlords: Sequence[str], feeds: Sequence[str] = ()) -> bool:
-    """Sync one landlord after the other, showing each feed as it is read; True if all went well."""
+    """Ask for all at once, so that no schedule comes between, and show each as it goes on; True if all went well."""
     from hub.cli.watching import watch
 
     async def all_of_them(parts: OperatorParts) -> bool:
-        good = True
-        for landlord in landlords:
-            run_id = await _start(parts, landlord, feeds)
-            good &= await watch(parts, landlord, run_id)
-        return good
+        runs = {landlord: await _start(parts, landlord, feeds) for landlord in landlords}
+        return all([await watch(parts, landlord, run_id) for landlord, run_id in runs.items()])
 
     return _run(all_of_them)
 

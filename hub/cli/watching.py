@@ -39,7 +39,7 @@ async def watch(parts: OperatorParts, landlord: str, run_id: int) -> bool:
             progress.update(bar, total=len(run.feeds), completed=_ended(run), description=_doing(landlord, run))
             await told.look(run, waited=time.monotonic() - began)
             await asyncio.sleep(_LOOK_EVERY)
-    line = timed(f"sync {landlord:<20} {figures(run) or run.state}", time.monotonic() - began)
+    line = timed(f"sync {landlord:<20} {figures(run) or run.state}", _took(run))
     console.print(f"  {line}", soft_wrap=True)
     told.problems(run, again=True)
     return run.state == "done"
@@ -87,6 +87,11 @@ async def _why_waiting(parts: OperatorParts, landlord: str) -> str:
     if before:
         return f"run {before[0].id} of {landlord} is still going on: this one comes next"
     return "no worker has taken the run yet: is `housing-hub up` or `housing-hub worker` running?"
+
+
+def _took(run: Run) -> float:
+    """Seconds of work, without what it waited for others."""
+    return (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
 
 
 def _ended(run: Run) -> int:

@@ -21,6 +21,7 @@ from hub.errors import SetupError
 
 # Crash recovery replays the log before the server is ready.
 READY_SECONDS = 60.0
+_LEAVE_SECONDS = 10.0
 _PORT = 5432  # only a part of the socket's name
 
 # trust: the wall is the socket folder, mode 0700 (`peer` breaks in a user namespace). The builtin locale needs nothing
@@ -160,11 +161,22 @@ def _stop_left_over(on: Footing) -> None:
     if not holder or not _serves(int(holder[0]), on.cluster):
         return
     stopped = on.run("pg_ctl", "-D", on.cluster, "stop", "-m", "fast", "-w", "-t", "60")
-    if stopped.returncode != 0 and is_running(int(holder[0])):
+    # A server already on its way out removes its pid file before it ends: pg_ctl then finds none to stop.
+    if stopped.returncode != 0 and not _ends(int(holder[0]), _LEAVE_SECONDS):
         raise SetupError(
             f"the PostgreSQL left running on {on.cluster} (pid {holder[0]}) does not stop: {stopped.stderr.strip()}",
             hint=f"stop it with `kill -INT {holder[0]}` and start again",
         )
+
+
+def _ends(pid: int, seconds: float) -> bool:
+    """Whether a process ends within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while is_running(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _is_ready(cluster: Path, pid: int) -> bool:

@@ -8,14 +8,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 import pytest
 import redis
 
+from hub.embedded import postgres
 from hub.embedded.lock import is_running
 from hub.embedded.postgres import EmbeddedPostgres
+from hub.embedded.root import Footing
 from hub.embedded.valkey import EmbeddedValkey
 from hub.errors import SetupError
 
@@ -149,6 +153,27 @@ def test_a_pid_file_that_names_another_program_says_what_to_do(tmp_path: Path, s
         other.kill()
     assert str(other.pid) in refused.value.hint
     assert "postmaster.pid" in refused.value.hint
+
+
+@pytest.mark.parametrize(("seconds", "leaves"), [("0.5", True), ("30", False)])
+def test_a_server_on_its_way_out_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: str, leaves: bool
+) -> None:
+    """Killed with its hub, a server drops its pid file some time before it ends: `pg_ctl` finds none to stop."""
+    monkeypatch.setattr(postgres, "_LEAVE_SECONDS", 1.0)
+    cluster = tmp_path / "postgres"
+    cluster.mkdir()
+    pg_ctl = tmp_path / "home" / "bin" / "pg_ctl"
+    pg_ctl.parent.mkdir(parents=True)
+    pg_ctl.write_text("#!/bin/sh\necho 'PID file does not exist' >&2\nexit 1\n")
+    pg_ctl.chmod(0o755)
+    with subprocess.Popen(["sleep", seconds], cwd=cluster) as old:
+        (cluster / "postmaster.pid").write_text(f"{old.pid}\n{cluster}\n0\n5432\n\n\n\nstopping\n")
+        Thread(target=old.wait, daemon=True).start()
+        with nullcontext() if leaves else pytest.raises(SetupError, match="PID file does not exist"):
+            postgres._stop_left_over(Footing(home=tmp_path / "home", cluster=cluster, sockets=tmp_path))
+        assert is_running(old.pid) is not leaves
+        old.kill()
 
 
 def test_a_folder_without_a_server_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hub.sync.night import load_config
 from hub.sync.trial import check_landlord, preview_feed
 
 SFTP = "cite-des-tilleuls"
+BOTH = ("rives-doise", SFTP)
 
 
 def out_of_reach(text: str) -> str:
@@ -95,3 +97,22 @@ async def test_a_landlord_nobody_configured_is_named_with_those_that_are(house: 
             await look
         assert SFTP in refused.value.hint
     assert await operate._dead(parts, None, 5) == []
+
+
+async def test_all_landlords_are_asked_for_before_the_first_is_waited_for(
+    house: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOUSING_HUB_DATABASE_URL", house.settings.database_url)
+    monkeypatch.setenv("HOUSING_HUB_MASTER_KEY", house.settings.master_key.get_secret_value())
+    for slug in BOTH:
+        await house.apply(slug)
+
+    async with asyncio.TaskGroup() as group, asyncio.timeout(60):
+        synced = group.create_task(asyncio.to_thread(operate.sync_with_progress, BOTH, ["sites"]))
+        while [len(await house.rows(slug, "select from run where state = 'queued'")) for slug in BOTH] != [1, 1]:
+            await asyncio.sleep(0.05)
+        house.clock.instant = datetime.now(UTC)  # the command asks by the clock on the wall
+        await house.work()
+
+    assert synced.result()
+    assert capsys.readouterr().out.count("new: other rows") == 2
