@@ -23,9 +23,14 @@ from hub.store.roles import Role
 from hub.store.vault import Vault
 from hub.sync.night import handle_sync
 from hub.sync.parts import SyncParts
+from hub.telling.alerts import NOTIFY_KIND, NOTIFY_QUEUE
+from hub.telling.metrics import FeedMetrics
+from hub.telling.parts import TellingParts
+from hub.telling.rounds import make_round
+from hub.telling.send import handle_notify
 
-SLOTS = {"sync": 2}
-"""Jobs at a time in one worker, by queue."""
+SLOTS = {"sync": 16, NOTIFY_QUEUE: 2}
+"""Jobs at a time in one worker, by queue. A sync mostly waits for an ERP; a landlord's takes one slot at most."""
 LEASE_SECONDS = 30.0
 
 
@@ -53,7 +58,13 @@ def engine_of(settings: Settings, role: Role, *, pool_size: int = 5) -> Engine:
     return make_engine(url, role, pool_size=pool_size)
 
 
-def build_sync(settings: Settings, *, clock: Clock | None = None, engine: Engine | None = None) -> SyncParts:
+def build_sync(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    engine: Engine | None = None,
+    metrics: CollectorRegistry | None = None,
+) -> SyncParts:
     """What reading and applying feeds needs."""
     return SyncParts(
         engine=engine or engine_of(settings, Role.SYNC),
@@ -62,6 +73,20 @@ def build_sync(settings: Settings, *, clock: Clock | None = None, engine: Engine
         registry=Registry.load(settings.plugins),
         clock=clock or SystemClock(),
         work_dir=settings.data_dir.absolute() / "work",
+        metrics=FeedMetrics(metrics),
+    )
+
+
+def build_telling(settings: Settings, sync: SyncParts) -> TellingParts:
+    """What telling people needs."""
+    return TellingParts(
+        engine=sync.engine,
+        vault=sync.vault,
+        registry=sync.registry,
+        clock=sync.clock,
+        smtp_url=settings.smtp_url,
+        mail_from=settings.mail_from,
+        metrics=sync.metrics,
     )
 
 
@@ -74,17 +99,24 @@ def build_worker(settings: Settings, *, bell: Bell | None = None, clock: Clock |
     """A worker's or scheduler's parts, to be made inside the event loop that uses them."""
     clock = clock or SystemClock()
     dispatch = engine_of(settings, Role.DISPATCH)
-    sync = build_sync(settings, clock=clock, engine=engine_of(settings, Role.SYNC, pool_size=8))
+    shown = CollectorRegistry()
+    engine = engine_of(settings, Role.SYNC, pool_size=sum(SLOTS.values()) + 2)
+    sync = build_sync(settings, clock=clock, engine=engine, metrics=shown)
+    telling = build_telling(settings, sync)
     runtime = JobRuntime(
         dispatch_engine=dispatch,
         sync_engine=sync.engine,
         clock=clock,
-        handlers={"sync": partial(handle_sync, parts=sync)},
+        handlers={
+            "sync": partial(handle_sync, parts=sync),
+            NOTIFY_KIND: partial(handle_notify, parts=telling),
+        },
         bell=bell or NoBell(),
-        metrics=JobMetrics(),
+        metrics=JobMetrics(shown),
         lease_seconds=LEASE_SECONDS,
     )
-    return WorkerParts(runtime=runtime, slots=SLOTS, close=_closing(bell, dispatch, sync.engine))
+    close = _closing(bell, dispatch, sync.engine)
+    return WorkerParts(runtime=runtime, slots=SLOTS, close=close, rounds=partial(make_round, telling))
 
 
 def _closing(bell: Bell | None, *engines: Engine) -> Callable[[], Awaitable[None]]:

@@ -11,7 +11,9 @@
     ├── RetryableError        try again later, the same way
     │   ├── UnreachableError      no answer: refused, reset, name not found
     │   ├── DeadlineError         hung or dripping beyond its total deadline
-    │   └── RateLimitedError      told to slow down (carries `retry_after`, seconds)
+    │   ├── StorageError          our own disk or blob store: full, gone, not writable
+    │   ├── RateLimitedError      told to slow down (carries `retry_after`, seconds)
+    │   └── BreakerOpenError      not called at all: it did not answer lately and is left alone for a while
     ├── TerminalError         never try again by ourselves
     │   ├── InputRefusedError     a whole file or reply is refused: cut, too large, not what it says it is
     │   └── ForbiddenError        a guard said no: private address, redirect, entity, unlisted host
@@ -19,7 +21,8 @@
     └── AskError              a tenant's or operator's request that cannot be met (typed in the APIs)
         ├── NotFoundError
         ├── UnauthenticatedError
-        └── InvalidAskError
+        ├── InvalidAskError
+        └── ConflictError         what it was asked of has changed meanwhile
 
 A message says what happened; `hint` says what to do next; `where` says which landlord, feed, file, line and field.
 None of the three may hold a secret, an IBAN or a person's name.
@@ -107,12 +110,20 @@ class DeadlineError(RetryableError):
     code = "DEADLINE"
 
 
+class StorageError(RetryableError):
+    code = "STORAGE"
+
+
 class RateLimitedError(RetryableError):
     code = "RATE_LIMITED"
 
     def __init__(self, message: str, *, retry_after: float, hint: str = "", where: Where | None = None) -> None:
         super().__init__(message, hint=hint, where=where)
         self.retry_after = retry_after
+
+
+class BreakerOpenError(RetryableError):
+    code = "BREAKER_OPEN"
 
 
 class TerminalError(HubError):
@@ -145,3 +156,7 @@ class UnauthenticatedError(AskError):
 
 class InvalidAskError(AskError):
     code = "INVALID"
+
+
+class ConflictError(AskError):
+    code = "CONFLICT"

@@ -18,13 +18,21 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 from hub import hookspecs
 from hub.errors import PluginError
 from hub.hookspecs import ENTRY_POINT_GROUP, PLUGIN_API
-from hub.ports import CallSource, Capabilities, ConnectorSettings, ErpConnector, FeedSettings, FileSource
+from hub.ports import (
+    CallSource,
+    Capabilities,
+    ConnectorSettings,
+    ErpConnector,
+    FeedSettings,
+    FileSource,
+    PluginSettings,
+)
 
 Connector = type[ErpConnector[Any]]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # What must be there, and the words of `[connectors.X]` and `[feeds.X]` that are the hub's.
-_MODELS: tuple[tuple[str, type[BaseModel], frozenset[str]], ...] = (
+_MODELS: tuple[tuple[str, type[PluginSettings], frozenset[str]], ...] = (
     ("settings_model", ConnectorSettings, frozenset({"plugin", "network"})),
     ("feed_settings_model", FeedSettings, frozenset({"connector", "stream", "mode", "schedule", "fields", "keep"})),
 )
@@ -230,6 +238,8 @@ def _refuse_models(connector: Connector, called: str) -> None:
         model = getattr(connector, attribute, None)
         if not (isinstance(model, type) and issubclass(model, base)):
             raise _RefusedError(f"{called}.{attribute} is {model!r}", f"make it a subclass of {base.__name__}")
+        if type(model.schema_version) is not int or model.schema_version < 1:
+            raise _RefusedError(f"{attribute}.schema_version is {model.schema_version!r}", "count from 1")
         if taken := sorted(ours & model.model_fields.keys()):
             raise _RefusedError(
                 f"{called}.{attribute} has a field {taken[0]!r}", "the landlord's file uses that word itself"

@@ -97,7 +97,7 @@ class Demo:
         """Take over the landlords' files and read their ERPs once, as an operator would."""
         from hub.cli import operate
 
-        self.hub.while_doing(lambda: operate.apply_files(files))
+        self.hub.while_doing(lambda: operate.apply_files(files, force=True))
         self.hub.while_doing(lambda: operate.sync_with_progress(LANDLORDS))
 
     def say_where_to_look(self, url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from hub.errors import AskError, HubError, NotSupportedError, RetryableError, SetupError
+from hub.errors import AskError, ConflictError, HubError, NotSupportedError, RetryableError, SetupError
 
 
 class Exit(IntEnum):
@@ -14,6 +14,7 @@ class Exit(IntEnum):
     SETUP = 3  # a landlord file, a setting, a secret or a plugin is wrong
     AGAIN = 4  # the far side did not answer: trying later may work
     UNKNOWN = 5  # no such landlord, feed, run, job or person
+    CONFLICT = 6  # what it was asked of has changed meanwhile: look again
 
 
 def exit_code(error: HubError) -> Exit:
@@ -22,6 +23,8 @@ def exit_code(error: HubError) -> Exit:
         return Exit.SETUP
     if isinstance(error, RetryableError):
         return Exit.AGAIN
+    if isinstance(error, ConflictError):
+        return Exit.CONFLICT
     if isinstance(error, AskError):
         return Exit.UNKNOWN
     return Exit.FAILED

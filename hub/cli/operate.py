@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hub.cli.exits import Exit
+from hub.cli.with_parts import run_with_parts as _run
 
 if TYPE_CHECKING:
     from hub.bootstrap import OperatorParts
 
-T = TypeVar("T")
 Landlord = Annotated[str, typer.Argument(help="The landlord's slug.", show_default=False)]
 AnyLandlord = Annotated[str | None, typer.Argument(help="The landlord's slug; all if none is named.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+By = Annotated[str | None, typer.Option(help="Who does it; the system's user unless told.", show_default=False)]
+Note = Annotated[str | None, typer.Option(help="Why, for whoever reads the versions later.", show_default=False)]
 Limit = Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)]
 
 
@@ -35,8 +36,6 @@ def register(app: typer.Typer) -> None:
     runs = _group(app, "runs", "What was synced, and what was not.")
     runs.command("list")(runs_list)
     runs.command("show")(runs_show)
-    quarantine = _group(app, "quarantine", "Rows that were refused, with their place and reason.")
-    quarantine.command("list")(quarantine_list)
     jobs = _group(app, "jobs", "Work given up on.")
     jobs.command("dead")(jobs_dead)
     jobs.command("replay")(jobs_replay)
@@ -54,10 +53,13 @@ def _group(app: typer.Typer, name: str, help: str) -> typer.Typer:
 def apply(
     files: Annotated[list[Path], typer.Argument(help="Landlord files (landlords/<slug>.toml).")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the version in force, whatever it is.")] = False,
+    by: By = None,
+    note: Note = None,
     json: AsJson = False,
 ) -> None:
     """Put landlord files in force. The same file again changes nothing."""
-    apply_files(files, dry_run=dry_run, as_json=json)
+    apply_files(files, dry_run=dry_run, force=force, by=by, note=note, as_json=json)
 
 
 def check(landlord: Landlord, json: AsJson = False) -> None:
@@ -77,9 +79,18 @@ def preview(
     config: Annotated[
         Path | None, typer.Option(help="A landlord file to try instead of the one in force.", show_default=False)
     ] = None,
+    against_held: Annotated[
+        bool, typer.Option("--against-held", help="Read all of it, and compare it with what is held.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Show what a feed's rows would become. Those that would be refused are told with why; nothing is written."""
+    from hub.cli import compared
+
+    if against_held:
+        found = _run(lambda parts: compared.against_held(parts, landlord, feed, file, config))
+        compared.print_against_held(found, as_json=json)
+        return
     _run(lambda parts: _preview(parts, landlord, feed, file, rows, config, json))
 
 
@@ -87,10 +98,17 @@ def sync(
     landlord: Landlord,
     feeds: Annotated[list[str] | None, typer.Argument(help="Feeds; all if none is named.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Show progress until the run ends.")] = False,
+    reread: Annotated[bool, typer.Option("--reread", help="Read kept raw input again; ask the ERP nothing.")] = False,
+    run: Annotated[int | None, typer.Option(help="--reread from what this run brought.", show_default=False)] = None,
+    days: Annotated[int | None, typer.Option(help="--reread what came in so many days.", min=1)] = None,
 ) -> None:
     """Ask for a landlord's feeds to be brought up to date now."""
     from hub.cli.output import console
+    from hub.cli.rereading import reread_kept
 
+    if reread or run is not None or days is not None:
+        reread_kept(landlord, feeds or (), run=run, days=days, wait=wait)
+        return
     if wait:
         if not sync_with_progress([landlord], feeds or ()):
             raise typer.Exit(Exit.FAILED)
@@ -123,19 +141,6 @@ def runs_show(
         print_run(landlord, found, await _served_as_of(parts, landlord, found.feeds), as_json=json)
 
     _run(show)
-
-
-def quarantine_list(
-    landlord: Landlord,
-    feed: Annotated[str | None, typer.Option(help="Only this feed's rows.")] = None,
-    limit: Limit = 50,
-    json: AsJson = False,
-) -> None:
-    """Rows refused and not yet put right: file, line, field, what to do."""
-    from hub.cli.reports import print_quarantine
-
-    rows = _run(lambda parts: _quarantine(parts, landlord, feed, limit))
-    print_quarantine(landlord, rows, limit=limit, as_json=json)
 
 
 def plugins(json: AsJson = False) -> None:
@@ -192,11 +197,27 @@ def dump(landlord: Landlord) -> None:
 # --- also called by the demo ------------------------------------------------------------------------------------------
 
 
-def apply_files(files: Sequence[Path], *, dry_run: bool = False, as_json: bool = False) -> None:
+def apply_files(
+    files: Sequence[Path],
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    by: str | None = None,
+    note: str | None = None,
+    as_json: bool = False,
+) -> None:
     """Apply landlord files in order; the first that is wrong stops, with everything wrong in it told."""
+    from hub.cli.applying import apply_all, operator
+    from hub.cli.quarantine import propose_retries
     from hub.cli.reports import print_applied
 
-    print_applied(_run(lambda parts: _apply(parts, files, dry_run)), dry_run=dry_run, as_json=as_json)
+    if dry_run:
+        applied = _run(lambda parts: _plan(parts, files))
+    else:
+        applied = _run(lambda parts: apply_all(parts, files, by=by or operator(), note=note, force=force))
+    print_applied(applied, dry_run=dry_run, as_json=as_json)
+    if not dry_run and not as_json:
+        propose_retries([one.landlord for one in applied if one.changed])
 
 
 def sync_with_progress(landlords: Sequence[str], feeds: Sequence[str] = ()) -> bool:
@@ -232,39 +253,12 @@ def issue_token(landlord: str, person: str, *, hours: int = 8) -> str:
 # --- the work behind them ---------------------------------------------------------------------------------------------
 
 
-def _run(work: Callable[[OperatorParts], Coroutine[Any, Any, T]]) -> T:
-    """Do some work with the operator's parts, in a loop of its own."""
-
-    async def main() -> T:
-        async with _parts() as parts:
-            return await work(parts)
-
-    return asyncio.run(main())
-
-
-@asynccontextmanager
-async def _parts() -> AsyncIterator[OperatorParts]:
-    from hub.bootstrap import build_operator
-    from hub.config import Settings
-    from hub.worker.bell import make_bell
-
-    settings = Settings()
-    parts = build_operator(settings, bell=make_bell(settings.broker_url))
-    try:
-        yield parts
-    finally:
-        await parts.close()
-
-
-async def _apply(parts: OperatorParts, files: Sequence[Path], dry_run: bool) -> list[Any]:
+async def _plan(parts: OperatorParts, files: Sequence[Path]) -> list[Any]:
     from hub.config import read_landlord
-    from hub.services.apply_config import apply_config, plan_config
+    from hub.services.apply_config import plan_config
 
-    configs = [read_landlord(file, parts.sync.registry, need_secrets=not dry_run) for file in files]
-    own = parts.sync
-    if dry_run:
-        return [await plan_config(own.engine, config) for config in configs]
-    return [await apply_config(own.engine, own.vault, own.clock, config) for config in configs]
+    configs = [read_landlord(file, parts.sync.registry, need_secrets=False) for file in files]
+    return [await plan_config(parts.sync.engine, config) for config in configs]
 
 
 async def _check(parts: OperatorParts, landlord: str, as_json: bool) -> bool:
@@ -323,19 +317,9 @@ async def _runs(parts: OperatorParts, landlord: str | None, limit: int) -> list[
 
 
 async def _slugs(parts: OperatorParts, landlord: str | None) -> list[str]:
-    """The landlord, or all of them. Raises NotFoundError for one nobody configured."""
-    from hub.errors import NotFoundError
-    from hub.store.engine import scope
-    from hub.store.landlord_rows import find_landlord, list_landlords
+    from hub.services.known_landlords import landlord_slugs
 
-    async with scope(parts.sync.engine, None, readonly=True) as conn:
-        if landlord is None:
-            return [one.slug for one in await list_landlords(conn)]
-        if await find_landlord(conn, landlord) is None:
-            known = ", ".join(one.slug for one in await list_landlords(conn))
-            hint = f"known are {known}" if known else "`housing-hub apply landlords/….toml`"
-            raise NotFoundError(f"no landlord {landlord} is configured", hint=hint)
-    return [landlord]
+    return await landlord_slugs(parts.sync.engine, landlord)
 
 
 async def _served_as_of(parts: OperatorParts, landlord: str, feeds: Sequence[str]) -> dict[str, Any]:
@@ -345,17 +329,6 @@ async def _served_as_of(parts: OperatorParts, landlord: str, feeds: Sequence[str
     async with scope(parts.sync.engine, landlord, readonly=True) as conn:
         states = {feed: await get_feed_state(conn, landlord=landlord, feed=feed) for feed in feeds}
     return {feed: state.as_of for feed, state in states.items() if state is not None}
-
-
-async def _quarantine(parts: OperatorParts, landlord: str, feed: str | None, limit: int) -> list[dict[str, Any]]:
-    from dataclasses import asdict
-
-    from hub.store.engine import scope
-    from hub.store.quarantine_rows import list_quarantine
-
-    await _slugs(parts, landlord)
-    async with scope(parts.sync.engine, landlord, readonly=True) as conn:
-        return [asdict(row) for row in await list_quarantine(conn, landlord=landlord, feed=feed, limit=limit)]
 
 
 async def _dead(parts: OperatorParts, landlord: str | None, limit: int) -> list[dict[str, Any]]:

@@ -18,10 +18,11 @@ from hub.registry import Registry
 from hub.services.apply_config import Applied
 from hub.store.run_rows import FeedRun, Run
 from hub.sync.trial import Preview
+from hub.telling.run_text import could_not_begin, run_text
 
 _SHOWN = {"contracts": "contracts", "ledger_entries": "ledger", "rent_notices": "notices", "documents": "documents"}
 _GOOD = ("applied", "unchanged")
-_BAD = ("refused", "failed", "skipped")
+_BAD = ("held", "refused", "failed", "skipped")
 _DIFF_LINES = 40
 
 
@@ -71,7 +72,7 @@ def problems(landlord: str, run: Run) -> list[str]:
             if report.hint:
                 lines.append(escape(f"  → {report.hint}"))
     if run.state == "failed" and not run.feed_runs:
-        lines.append(f"it could not begin: `housing-hub jobs dead {landlord}` says why")
+        lines.append(could_not_begin(landlord))
     return lines
 
 
@@ -98,39 +99,8 @@ def print_run(landlord: str, run: Run, as_of: Mapping[str, datetime | None], *, 
     if as_json:
         print_json({"landlord": landlord, **asdict(run), "served_as_of": as_of})
         return
-    when = (run.slot or run.queued_at).strftime("%d %B %Y %H:%M UTC")
-    console.print(f"Run {run.id} of {when}, {landlord}: [bold]{run.state}[/bold]")
-    for report in run.feed_runs:
-        _print_feed(report, as_of.get(report.feed))
-    if any(report.quarantined for report in run.feed_runs):
-        console.print(f"\nSee the refused lines: housing-hub quarantine list {landlord}", soft_wrap=True)
-    if not run.feed_runs:
-        for line in problems(landlord, run):
-            console.print(f"  {line}", soft_wrap=True)
-    if run.state == "failed":
-        console.print(f"Once put right: housing-hub sync {landlord} --wait", soft_wrap=True)
-
-
-def _print_feed(report: FeedRun, as_of: datetime | None) -> None:
-    console.print(f"  {report.feed:<18}{report.state:<10} {_counts(report)}", soft_wrap=True)
-    if report.error:
-        console.print(escape(f"{'':20}{report.error}"), soft_wrap=True)
-    if report.hint:
-        console.print(escape(f"{'':20}→ {report.hint}"), soft_wrap=True)
-    if report.state not in _GOOD and as_of is not None:
-        console.print(f"{'':20}tenants still see the last good data, as of {as_of:%d %B %Y %H:%M} UTC", soft_wrap=True)
-
-
-def _counts(report: FeedRun) -> str:
-    counted = (
-        ("new", report.added),
-        ("changed", report.changed),
-        ("unchanged", report.unchanged),
-        ("missing", report.missing),
-        ("back", report.returned),
-        ("quarantined", report.quarantined),
-    )
-    return ", ".join(f"{count:,} {name}" for name, count in counted if count)
+    for line in run_text(landlord, run, as_of):
+        console.print(escape(line), soft_wrap=True)
 
 
 def print_applied(applied: Sequence[Applied], *, dry_run: bool, as_json: bool) -> None:
@@ -189,24 +159,13 @@ def _shown(name: str, value: object) -> str:
     return f"{to_decimal(value)}" if name.endswith("_cents") and isinstance(value, int) else str(value)
 
 
-def print_quarantine(landlord: str, rows: Sequence[Mapping[str, Any]], *, limit: int, as_json: bool) -> None:
-    if as_json:
-        print_json(rows)
-    elif not rows:
-        console.print(f"nothing of {landlord} is in quarantine")
-    else:
-        for row in rows:
-            print_refused(row)
-        if len(rows) == limit:
-            console.print(f"These are the latest {limit}; --limit shows more.")
-
-
 def print_refused(row: Mapping[str, Any]) -> None:
     """A refused row: its place, then what is wrong and what to do."""
     place = ", ".join(str(part) for part in (row["file"], row["line"] and f"line {row['line']}", row["field"]) if part)
     value = f"  {row['excerpt']}" if row["excerpt"] else ""
+    number = f"{row['id']:>6} " if "id" in row else ""
     console.print(
-        f"  [red]✗[/red] {escape(row['feed'])}  {escape(place)}  [bold]{row['code']}[/bold]{escape(value)}",
+        f"  {number}[red]✗[/red] {escape(row['feed'])}  {escape(place)}  [bold]{row['code']}[/bold]{escape(value)}",
         soft_wrap=True,
     )
     console.print(escape(f"      {row['message']}"), soft_wrap=True)

@@ -31,7 +31,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands that run processes."""
     for command in (up, api, worker, scheduler, migrate):
         app.command()(command)
-    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(sandbox)
 
 
 def up(data_dir: DataDir = None, port: Port = None, host: Host = None) -> None:
@@ -78,12 +77,12 @@ def api(port: Port = None, host: Host = None) -> None:
 
 def worker() -> None:
     """Run a worker alone: it does the jobs. The broker wakes it, or its own polling."""
-    _become("hub.worker")
+    become("hub.worker")
 
 
 def scheduler() -> None:
     """Run the scheduler alone: it makes due schedules into jobs. Two of them are harmless."""
-    _become("hub.worker", "scheduler")
+    become("hub.worker", "scheduler")
 
 
 def migrate(
@@ -107,19 +106,6 @@ def migrate(
     database = database_name(named) if named else None
     asyncio.run(provision(settings.database_url, database=database, master_key=settings.load_master_key()))
     console.print(f"the database {database or database_name(settings.database_url) or ''} is ready")
-
-
-def sandbox(context: typer.Context, data_dir: DataDir = None) -> None:
-    """Run the two invented landlords' ERPs.
-
-    `sandbox truth LANDLORD` prints what one holds. All other options go to hub.sandbox.
-    """
-    arguments = list(context.args)
-    if arguments[:1] == ["truth"]:
-        arguments[:1] = ["--truth"]
-    if "--dir" not in arguments:
-        arguments += ["--dir", str((data_dir or Path(".housing-hub")) / "sandbox")]
-    _become("hub.sandbox", *arguments)
 
 
 def start_servers(hub: Supervisor, story: Story, settings: Settings) -> dict[str, str]:
@@ -234,6 +220,6 @@ def settings_with(**given: Path | int | str | None) -> Settings:
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
-def _become(module: str, *arguments: str) -> None:
+def become(module: str, *arguments: str) -> None:
     """Replace this process by another module of ours, so that signals reach it directly."""
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606  # no shell is wanted

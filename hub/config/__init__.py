@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hub.config.judge import read_landlord, resolve
     from hub.config.landlord_config import ConnectorConfig, Connectors, FeedConfig, LandlordConfig, SecretName
     from hub.config.landlord_file import Identity, LandlordFile, Network
+    from hub.config.notify import Notify
     from hub.config.problems import LandlordFileError
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "LandlordFile",
     "LandlordFileError",
     "Network",
+    "Notify",
     "Opening",
     "Profile",
     "SecretName",
@@ -38,6 +40,7 @@ _HOMES = {
     "judge": ("read_landlord", "resolve"),
     "landlord_config": ("ConnectorConfig", "Connectors", "FeedConfig", "LandlordConfig", "SecretName"),
     "landlord_file": ("Identity", "LandlordFile", "Network"),
+    "notify": ("Notify",),
     "problems": ("LandlordFileError",),
 }
 

@@ -22,6 +22,7 @@ from hub.config.lines import Path as KeyPath
 from hub.config.problems import LandlordFileError, nearest
 from hub.config.references import Reference, fill, find_secrets
 from hub.domain.schedule import Schedule
+from hub.domain.windows import Window, leave_no_time
 from hub.errors import PluginError, SettingsError, SetupError
 from hub.mapping import try_mapping
 from hub.ports import ErpConnector
@@ -44,7 +45,16 @@ def resolve(
     file: LandlordFile, registry: Connectors, *, environ: Mapping[str, str] | None = None, need_secrets: bool = True
 ) -> LandlordConfig:
     """Judge a file of sound shape; its secrets are read and filled in. Raises LandlordFileError."""
-    draft = Draft(file.path, file.spot, file.identity, file.connectors, file.feeds, file.contact_points)
+    draft = Draft(
+        file.path,
+        file.spot,
+        file.identity,
+        file.connectors,
+        file.feeds,
+        file.contact_points,
+        file.notify,
+        text=file.text,
+    )
     return _Judge(draft, registry, os.environ if environ is None else environ, need_secrets).config()
 
 
@@ -62,13 +72,24 @@ class _Judge:
         connectors = {name: self._connector(one, classes.get(name)) for name, one in self.draft.connectors.items()}
         feeds = [made for one in self.draft.feeds.values() if (made := self._feed(one, classes))]
         self.problems += self._rivals()
+        self.problems += self._never()
+        self._notify()
         if self.problems or self.draft.identity is None:
             ordered = sorted(self.problems, key=lambda problem: problem.where.line or 0)
             raise LandlordFileError(str(self.draft.path), ordered)
         order = list(Stream)
         feeds.sort(key=lambda feed: order.index(feed.stream))
         points = self.draft.contact_points
-        return LandlordConfig(self.draft.identity, connectors, tuple(feeds), points, self.registry, self.secrets)
+        return LandlordConfig(
+            self.draft.identity,
+            connectors,
+            tuple(feeds),
+            points,
+            self.registry,
+            self.secrets,
+            text=self.draft.text,
+            notify=self.draft.notify,
+        )
 
     def _classes(self) -> dict[str, type[ErpConnector[Any]]]:
         """The plugin classes of the connectors that have one."""
@@ -92,7 +113,9 @@ class _Judge:
             values[name] = self._secret(entry.name, name, (*path, *name.split(".")), found)
         ignored = {one.path[0] for one in misplaced}
         self._settings(plugin.settings_model, fill(entry.settings, values), path, ignored)
-        return ConnectorConfig(entry.name, entry.plugin, entry.settings, entry.network, tuple(references))
+        schema = plugin.settings_model.schema_version
+        names = tuple(references)
+        return ConnectorConfig(entry.name, entry.plugin, entry.settings, entry.network, names, schema, entry.pace)
 
     def _secret(self, connector: str, name: str, path: KeyPath, found: Reference) -> SecretStr:
         try:
@@ -137,6 +160,11 @@ class _Judge:
             entry.fields,
             entry.keep,
             version,
+            plugin.feed_settings_model.schema_version,
+            guard=entry.guard,
+            quiet=entry.quiet,
+            jitter=entry.jitter,
+            max_rejected=entry.max_rejected,
         )
 
     def _judge_with(self, plugin: type[ErpConnector[Any]], entry: FeedEntry, path: KeyPath) -> None:
@@ -175,6 +203,28 @@ class _Judge:
                 yield self.spot.problem(
                     ("feeds", entry.name, "stream"), message, "make both delta feeds, or one of them"
                 )
+
+    def _never(self) -> Iterator[SettingsError]:
+        """Feeds with a schedule whose windows together leave no time to begin."""
+        everyones = self.draft.identity.quiet if self.draft.identity else ()
+        for entry in self.draft.feeds.values():
+            connector = self.draft.connectors.get(entry.connector)
+            windows = [*everyones, *entry.quiet, *(connector.pace.maintenance if connector else ())]
+            if leave_no_time(map(Window.parse, windows)):
+                message = "its quiet hours and maintenance windows leave no time to begin"
+                yield self.spot.problem(("feeds", entry.name), message, "shorten one of them")
+
+    def _notify(self) -> None:
+        """Their secrets, and names that tell them apart."""
+        seen: set[str] = set()
+        for place, one in enumerate(self.draft.notify):
+            if one.called in seen:
+                self._tell(
+                    ("notify", place), f'two [[notify]] are called "{one.called}"', "give each a name of its own"
+                )
+            seen.add(one.called)
+            if (found := one.reference) is not None:
+                self._secret(one.owner, "secret", ("notify", place, "secret"), found)
 
     def _tell(self, path: KeyPath, message: str, hint: str) -> None:
         self.problems.append(self.spot.problem(path, message, hint))

@@ -10,14 +10,20 @@ from typing import Any, Literal, Protocol
 
 from pydantic import SecretStr, ValidationError
 
+from hub.config.base_line import read_base
 from hub.config.contact_points import ContactPoint
-from hub.config.landlord_file import Identity, Network
+from hub.config.guard_table import NO_GUARD_OF_ITS_OWN, GuardTable
+from hub.config.landlord_file import Identity, Network, Pace
+from hub.config.notify import Notify
 from hub.config.problems import nearest
 from hub.config.references import fill
-from hub.domain.schedule import Schedule
+from hub.config.taken_over import taken_over
+from hub.domain.plan import Plan
+from hub.domain.schedule import Schedule, duration
+from hub.domain.windows import Window
 from hub.errors import NotFoundError, SettingsError, Where
 from hub.mapping import Mapper, compile_mapping
-from hub.ports import ConnectorSettings, ErpConnector, Feed
+from hub.ports import ConnectorSettings, ErpConnector, Feed, PluginSettings
 from hub.records import RECORDS, Stream, field_specs
 from hub.wire.policy import NetworkPolicy
 
@@ -33,13 +39,16 @@ class Connectors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConnectorConfig:
-    """One connector. `settings` are public: where a secret belongs stands its reference."""
+    """One connector. `settings` are public: where a secret belongs stands its reference. `schema`: the version of the
+    plugin's settings they were written for."""
 
     name: str
     plugin: str
     settings: dict[str, Any]
     network: Network
     secret_fields: tuple[str, ...] = ()
+    schema: int = 1
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +64,19 @@ class FeedConfig:
     fields: dict[str, Any] | None
     keep: list[Any]
     mapping_version: str
+    schema: int = 1
+    guard: GuardTable = NO_GUARD_OF_ITS_OWN
+    quiet: tuple[str, ...] = ()
+    jitter: str | None = None
+    max_rejected: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LandlordConfig:
-    """Built by `resolve`, or again by `from_json`. `feeds` are in the order a night applies them."""
+    """Built by `resolve`, or again by `from_json`. `feeds` are in the order a night applies them.
+
+    `text`: the file it was read from, as written.
+    """
 
     identity: Identity
     connectors: dict[str, ConnectorConfig]
@@ -67,10 +84,17 @@ class LandlordConfig:
     contact_points: tuple[ContactPoint, ...]
     registry: Connectors = field(repr=False, compare=False)
     secrets: Mapping[SecretName, SecretStr] = field(default_factory=dict, repr=False, compare=False)
+    notify: tuple[Notify, ...] = ()
+    text: str = field(default="", repr=False, compare=False)
 
     @property
     def slug(self) -> str:
         return self.identity.slug
+
+    @property
+    def base(self) -> int | None:
+        """The applied version its file says it was made from."""
+        return read_base(self.text)
 
     @property
     def fingerprint(self) -> str:
@@ -80,7 +104,8 @@ class LandlordConfig:
     @property
     def secret_names(self) -> frozenset[SecretName]:
         """The secrets that have to be filled in before connectors are built."""
-        return frozenset((one.name, name) for one in self.connectors.values() for name in one.secret_fields)
+        of_connectors = {(one.name, name) for one in self.connectors.values() for name in one.secret_fields}
+        return frozenset(of_connectors | {(one.owner, "secret") for one in self.notify if one.secret})
 
     def feed(self, name: str) -> FeedConfig:
         """One feed by name. Raises NotFoundError."""
@@ -88,6 +113,11 @@ class LandlordConfig:
             if feed.name == name:
                 return feed
         raise NotFoundError(f"{self.slug} has no feed {name!r}", hint=nearest(name, [feed.name for feed in self.feeds]))
+
+    def plan(self, feed: FeedConfig) -> Plan:
+        """When the feed begins by itself: its schedule, out of the landlord's, its own and its ERP's closed hours."""
+        closed = (*self.identity.quiet, *feed.quiet, *self.connectors[feed.connector].pace.maintenance)
+        return Plan.of(feed.schedule, tuple(map(Window.parse, closed)), duration(feed.jitter or ""))
 
     def with_secrets(self, values: Mapping[SecretName, SecretStr]) -> LandlordConfig:
         """The same with its secrets filled in; unknown ones are left out."""
@@ -105,14 +135,15 @@ class LandlordConfig:
             )
         given = {name: value for (owner, name), value in self.secrets.items() if owner == connector}
         model = self.connector_class(connector).settings_model
-        settings: ConnectorSettings = self._valid(model, fill(one.settings, given), f"connector {connector}", None)
+        what, stored = f"connector {connector}", fill(one.settings, given)
+        settings: ConnectorSettings = self._valid(model, stored, one.schema, what, None)
         return settings
 
     def build_feed(self, name: str) -> Feed:
         """What a connector is given of a feed, its mapping compiled."""
         feed = self.feed(name)
         model = self.connector_class(feed.connector).feed_settings_model
-        settings = self._valid(model, feed.settings, f"feed {name}", name)
+        settings = self._valid(model, feed.settings, feed.schema, f"feed {name}", name)
         return Feed(name, feed.stream, feed.mode, settings, self._mapper(feed))
 
     def connector_class(self, connector: str) -> type[ErpConnector[Any]]:
@@ -135,6 +166,7 @@ class LandlordConfig:
             "connectors": {name: _connector_plain(one) for name, one in self.connectors.items()},
             "feeds": [_feed_plain(feed) for feed in self.feeds],
             "contact_points": [point.plain() for point in self.contact_points],
+            "notify": [one.plain() for one in self.notify],
         }
         return json.dumps(content, ensure_ascii=False, sort_keys=True)
 
@@ -150,6 +182,7 @@ class LandlordConfig:
             tuple(_feed_again(feed) for feed in content["feeds"]),
             tuple(ContactPoint.model_validate(point) for point in content["contact_points"]),
             registry,
+            notify=tuple(Notify.model_validate(one) for one in content.get("notify", ())),
         )
 
     def _mapper(self, feed: FeedConfig) -> Mapper | None:
@@ -158,9 +191,12 @@ class LandlordConfig:
         where = Where(landlord=self.slug, feed=feed.name)
         return compile_mapping(RECORDS[feed.stream], feed.fields, keep=feed.keep, where=where)
 
-    def _valid(self, model: Any, settings: Mapping[str, Any], what: str, feed: str | None) -> Any:
+    def _valid(
+        self, model: type[PluginSettings], settings: Mapping[str, Any], schema: int, what: str, feed: str | None
+    ) -> Any:
+        current = taken_over(model, settings, schema, what=what, where=Where(landlord=self.slug, feed=feed))
         try:
-            return model.model_validate(settings)
+            return model.model_validate(current)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             raise SettingsError(
@@ -185,6 +221,19 @@ def parents(stream: Stream) -> set[Stream]:
     return needed - {stream}
 
 
+def ancestors(stream: Stream) -> set[Stream]:
+    """The streams a stream's rows cannot do without, directly or through others."""
+    found = parents(stream)
+    for parent in tuple(found):
+        found |= ancestors(parent)
+    return found
+
+
+def descendants(stream: Stream) -> set[Stream]:
+    """The streams whose rows cannot do without a stream's, directly or through others."""
+    return {one for one in Stream if stream in ancestors(one)}
+
+
 def _missing_parents(feeds: tuple[FeedConfig, ...]) -> list[str]:
     brought = {(feed.connector, feed.stream) for feed in feeds}
     return [
@@ -206,12 +255,16 @@ def _connector_plain(one: ConnectorConfig) -> dict[str, Any]:
         "settings": one.settings,
         "network": one.network.model_dump(mode="json", exclude_defaults=True),
         "secret_fields": list(one.secret_fields),
+        "schema": one.schema,
+        "pace": one.pace.model_dump(mode="json", exclude_defaults=True),
     }
 
 
 def _connector_again(name: str, content: Mapping[str, Any]) -> ConnectorConfig:
     network = Network.model_validate(content["network"])
-    return ConnectorConfig(name, content["plugin"], content["settings"], network, tuple(content["secret_fields"]))
+    secret_fields, schema = tuple(content["secret_fields"]), content.get("schema", 1)
+    pace = Pace.model_validate(content.get("pace", {}))
+    return ConnectorConfig(name, content["plugin"], content["settings"], network, secret_fields, schema, pace)
 
 
 def _feed_plain(feed: FeedConfig) -> dict[str, Any]:
@@ -225,9 +278,16 @@ def _feed_plain(feed: FeedConfig) -> dict[str, Any]:
         "fields": feed.fields,
         "keep": feed.keep,
         "mapping_version": feed.mapping_version,
+        "schema": feed.schema,
+        "guard": feed.guard.written,
+        "quiet": list(feed.quiet),
+        "jitter": feed.jitter,
+        "max_rejected": feed.max_rejected,
     }
 
 
 def _feed_again(content: Mapping[str, Any]) -> FeedConfig:
     schedule = Schedule.parse(content["schedule"])
-    return FeedConfig(**{**content, "stream": Stream(content["stream"]), "schedule": schedule})
+    guard = GuardTable.model_validate(content.get("guard", {}))
+    read = {"stream": Stream(content["stream"]), "schedule": schedule, "guard": guard}
+    return FeedConfig(**{**content, **read, "quiet": tuple(content.get("quiet", ()))})

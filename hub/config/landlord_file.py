@@ -17,16 +17,21 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from hub.config.contact_points import ContactPoint
+from hub.config.guard_table import NO_GUARD_OF_ITS_OWN, GuardTable
 from hub.config.lines import Path as KeyPath
 from hub.config.lines import TomlLines
+from hub.config.notify import Notify
 from hub.config.problems import LandlordFileError, Spot, nearest
 from hub.config.references import all_references
-from hub.domain.schedule import Schedule
+from hub.domain.rejects import RejectLimit
+from hub.domain.schedule import Schedule, duration
+from hub.domain.windows import Window
 from hub.errors import SettingsError, Where
 from hub.records import Stream
 from hub.wire.policy import NetworkPolicy
 
 _MAX_FILE_BYTES = 4 * 1024**2
+_MAX_JITTER_SECONDS = 6 * 3600
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -48,6 +53,32 @@ def _schedule(text: str) -> str:
         raise ValueError(f"{error.message} → {error.hint}") from None
 
 
+def _daily(text: str) -> str:
+    plain = _schedule(text)
+    if Schedule.parse(plain).at is None:
+        raise ValueError(f'"{text}" is no time of day: write "daily 07:00" or "weekdays 07:00"')
+    return plain
+
+
+def _quiet(text: str) -> str:
+    try:
+        return Window.parse(text).text
+    except SettingsError as error:
+        raise ValueError(f"{error.message} → {error.hint}") from None
+
+
+def _max_rejected(value: int | str) -> int | str:
+    RejectLimit.parse(value)
+    return value
+
+
+def _jitter(text: str) -> str:
+    if not 0 < duration(text) <= _MAX_JITTER_SECONDS:
+        raise ValueError(f'"{text}" is no delay of up to six hours → write one like "5 minutes"')
+    return " ".join(text.lower().split())
+
+
+_Quiet = tuple[Annotated[str, AfterValidator(_quiet)], ...]
 _Host = Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,253}$")]
 
 
@@ -56,7 +87,8 @@ class _Table(BaseModel):
 
 
 class Identity(_Table):
-    """Who the landlord is. `hosts`: names of the API's host that lead to this landlord."""
+    """Who the landlord is. `hosts`: names of the API's host that lead to this landlord. `keep_raw_days`: how long raw
+    input is kept, encrypted."""
 
     slug: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")] = Field(
         description="small letters, digits and hyphens, at most 40", examples=["rives-doise"]
@@ -65,6 +97,13 @@ class Identity(_Table):
     time_zone: Annotated[str, AfterValidator(_zone)] = Field(examples=["Europe/Paris"], description="an IANA time zone")
     locale: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] = "fr-FR"
     hosts: tuple[_Host, ...] = ()
+    keep_raw_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    quiet: _Quiet = Field(default=(), description="when no feed begins by itself", examples=[["22:00-04:00"]])
+    summary: Annotated[str, AfterValidator(_daily)] | None = Field(
+        default=None,
+        description='when [[notify]] entries with "summary" are told the day\'s state',
+        examples=["daily 07:00"],
+    )
 
 
 class Network(_Table):
@@ -82,14 +121,25 @@ class Network(_Table):
         return NetworkPolicy(**given | {"private_hosts": frozenset(self.private_hosts)})
 
 
+class Pace(_Table):
+    """When and how often a connector's ERP may be called."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    maintenance: _Quiet = Field(
+        default=(), description="when the ERP is not to be called", examples=[["sun 02:00-06:00"]]
+    )
+    max_at_once: Annotated[int, Field(ge=1, le=16)] = Field(default=1, description="jobs that may use it at a time")
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectorEntry:
-    """`[connectors.NAME]`: the plugin, its settings as written (secrets by reference), and its network limits."""
+    """`[connectors.NAME]`: the plugin, its settings as written (secrets by reference), its network limits and pace."""
 
     name: str
     plugin: str
     settings: dict[str, Any]
     network: Network
+    pace: Pace = field(default_factory=Pace)
 
 
 class _FeedTable(_Table):
@@ -98,8 +148,14 @@ class _FeedTable(_Table):
     stream: Stream = Field(description="what the feed brings", examples=["ledger_entries"])
     mode: Literal["snapshot", "delta"] = "snapshot"
     schedule: Annotated[str, AfterValidator(_schedule)] = "manual"
+    quiet: _Quiet = ()
+    jitter: Annotated[str, AfterValidator(_jitter)] | None = None
+    max_rejected: Annotated[int | str, AfterValidator(_max_rejected)] | None = Field(
+        default=None, description="how many bad rows make the whole file bad: a number, or a share", examples=["5 %"]
+    )
     fields: dict[str, Any] | None = None
     keep: list[Any] = Field(default_factory=list)
+    guard: GuardTable = NO_GUARD_OF_ITS_OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +170,10 @@ class FeedEntry:
     fields: dict[str, Any] | None
     keep: list[Any]
     settings: dict[str, Any]
+    guard: GuardTable = NO_GUARD_OF_ITS_OWN
+    quiet: tuple[str, ...] = ()
+    jitter: str | None = None
+    max_rejected: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +185,9 @@ class LandlordFile:
     connectors: dict[str, ConnectorEntry]
     feeds: dict[str, FeedEntry]
     contact_points: tuple[ContactPoint, ...]
+    notify: tuple[Notify, ...]
     spot: Spot = field(repr=False)
+    text: str = field(default="", repr=False, compare=False)
 
     @classmethod
     def load(cls, path: Path | str) -> LandlordFile:
@@ -133,7 +195,16 @@ class LandlordFile:
         draft = Draft.read(Path(path))
         if draft.problems or draft.identity is None:
             raise LandlordFileError(str(path), draft.problems)
-        return cls(draft.path, draft.identity, draft.connectors, draft.feeds, draft.contact_points, draft.spot)
+        parts = (
+            draft.path,
+            draft.identity,
+            draft.connectors,
+            draft.feeds,
+            draft.contact_points,
+            draft.notify,
+            draft.spot,
+        )
+        return cls(*parts, text=draft.text)
 
     @property
     def slug(self) -> str:
@@ -142,11 +213,13 @@ class LandlordFile:
     @property
     def secrets(self) -> dict[tuple[str, str], SecretStr]:
         """The secrets the file refers to, read now: (connector, field) → value. Raises SettingsError."""
-        return {
+        of_connectors = {
             (connector.name, ".".join(map(str, path))): found.read(self.path.parent, os.environ)
             for connector in self.connectors.values()
             for path, found in all_references(connector.settings)
         }
+        told = {(one.owner, "secret"): one.reference for one in self.notify}
+        return of_connectors | {name: ref.read(self.path.parent, os.environ) for name, ref in told.items() if ref}
 
 
 @dataclass(slots=True)
@@ -159,7 +232,9 @@ class Draft:
     connectors: dict[str, ConnectorEntry] = field(default_factory=dict)
     feeds: dict[str, FeedEntry] = field(default_factory=dict)
     contact_points: tuple[ContactPoint, ...] = ()
+    notify: tuple[Notify, ...] = ()
     problems: list[SettingsError] = field(default_factory=list)
+    text: str = field(default="", repr=False)
 
     @classmethod
     def read(cls, path: Path) -> Draft:
@@ -171,12 +246,12 @@ class Draft:
             line = re.search(r"line (\d+)", str(error))
             where = Where(file=str(path), line=int(line[1]) if line else None)
             raise LandlordFileError(str(path), [SettingsError(f"no TOML: {error}", where=where)]) from None
-        draft = cls(path, Spot(str(path), TomlLines(text), _slug(content)))
+        draft = cls(path, Spot(str(path), TomlLines(text), _slug(content)), text=text)
         draft._take(content)
         return draft
 
     def _take(self, content: dict[str, Any]) -> None:
-        known = ("landlord", "connectors", "feeds", "contact_points")
+        known = ("landlord", "connectors", "feeds", "contact_points", "notify")
         for name in content.keys() - set(known):
             self.problems.append(self.spot.problem((name,), f'unknown table "{name}"', nearest(name, known)))
         if "landlord" in content:
@@ -189,7 +264,8 @@ class Draft:
         for name, table, path in self._tables(content, "feeds"):
             if feed := self._feed(name, table, path):
                 self.feeds[name] = feed
-        self.contact_points = tuple(self._contact_points(content.get("contact_points", [])))
+        self.contact_points = tuple(self._list(ContactPoint, content, "contact_points"))
+        self.notify = tuple(self._list(Notify, content, "notify"))
 
     def _tables(self, content: dict[str, Any], kind: str) -> list[tuple[str, dict[str, Any], KeyPath]]:
         """The tables of `[kind.NAME]` with their paths; what is no table, or badly named, is a problem."""
@@ -214,23 +290,39 @@ class Draft:
         if not isinstance(plugin, str):
             self.problems.append(self.spot.problem(path, "plugin is missing", 'write plugin = "sftp_files"'))
             return None
-        settings = {key: value for key, value in table.items() if key not in ("plugin", "network")}
-        return ConnectorEntry(name, plugin, settings, network) if network else None
+        pace = self._model(Pace, table, path)
+        known = {"plugin", "network", *Pace.model_fields}
+        settings = {key: value for key, value in table.items() if key not in known}
+        return ConnectorEntry(name, plugin, settings, network, pace) if network and pace else None
 
     def _feed(self, name: str, table: dict[str, Any], path: KeyPath) -> FeedEntry | None:
         own = self._model(_FeedTable, table, path)
         if own is None:
             return None
         settings = {key: value for key, value in table.items() if key not in _FeedTable.model_fields}
-        return FeedEntry(name, own.connector, own.stream, own.mode, own.schedule, own.fields, own.keep, settings)
+        return FeedEntry(
+            name,
+            own.connector,
+            own.stream,
+            own.mode,
+            own.schedule,
+            own.fields,
+            own.keep,
+            settings,
+            guard=own.guard,
+            quiet=own.quiet,
+            jitter=own.jitter,
+            max_rejected=own.max_rejected,
+        )
 
-    def _contact_points(self, tables: Any) -> list[ContactPoint]:
+    def _list(self, model: type[_Model], content: dict[str, Any], name: str) -> list[_Model]:
+        """The tables of `[[name]]`."""
+        tables = content.get(name, [])
         if not isinstance(tables, list):
-            path = ("contact_points",)
-            self.problems.append(self.spot.problem(path, "contact_points is no list", "write [[contact_points]]"))
+            self.problems.append(self.spot.problem((name,), f"{name} is no list", f"write [[{name}]]"))
             return []
-        made = [self._model(ContactPoint, table, ("contact_points", place)) for place, table in enumerate(tables)]
-        return [point for point in made if point is not None]
+        made = [self._model(model, table, (name, place)) for place, table in enumerate(tables)]
+        return [one for one in made if one is not None]
 
     def _model(self, model: type[_Model], table: Any, path: KeyPath) -> _Model | None:
         try:

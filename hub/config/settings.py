@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     master_key_file: Path | None = None
     blob_url: str = Field(default_factory=lambda given: _own_blobs(given["data_dir"]), repr=False)
     public_url: str = Field(default_factory=lambda given: _own_url(given["host"], given["port"]))
+    smtp_url: SecretStr | None = None
+    mail_from: str = Field(default="housing-hub@localhost", pattern=r"^[^@\s<>,;\"]+@[A-Za-z0-9.-]+$")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def __init__(self, **given: Any) -> None:

@@ -11,7 +11,7 @@ from hub.errors import SettingsError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"second": 1, "minute": 60, "hour": 3600}
-_EVERY = re.compile(r"every (?:(\d{1,6}) )?(second|minute|hour)s?")
+_DURATION = re.compile(r"(?:(\d{1,6}) )?(second|minute|hour)s?")
 _AT = re.compile(r"(daily|weekdays) (\d{2}):(\d{2})")
 _GRAMMAR = 'write "daily 04:30", "weekdays 04:30", "every 15 minutes" or "manual"'
 
@@ -33,8 +33,8 @@ class Schedule:
             return cls(plain)
         if found := _AT.fullmatch(plain):
             return cls(plain, at=_time(int(found[2]), int(found[3])), weekdays_only=found[1] == "weekdays")
-        if (found := _EVERY.fullmatch(plain)) and int(found[1] or 1) > 0:
-            return cls(plain, seconds=int(found[1] or 1) * _UNITS[found[2]])
+        if plain.startswith("every ") and (seconds := duration(plain.removeprefix("every "))):
+            return cls(plain, seconds=seconds)
         raise SettingsError(f'"{text}" is no schedule', hint=_GRAMMAR)
 
     def next_after(self, instant: datetime, zone: str | ZoneInfo) -> datetime | None:
@@ -53,12 +53,18 @@ class Schedule:
     def _next_day(self, at: time, instant: datetime, zone: ZoneInfo) -> datetime:
         # A slot moved by a gap may belong to the day before the instant's local one.
         day = instant.astimezone(zone).date() - timedelta(days=1)
-        while not self._runs_on(day) or _slot(day, at, zone) <= instant:
+        while not self._runs_on(day) or instant_of(day, at, zone) <= instant:
             day += timedelta(days=1)
-        return _slot(day, at, zone)
+        return instant_of(day, at, zone)
 
     def _runs_on(self, day: date) -> bool:
         return not self.weekdays_only or day.isoweekday() <= 5
+
+
+def duration(text: str) -> int:
+    """The seconds of "5 minutes", "hour", "30 seconds"; 0 for what is none."""
+    found = _DURATION.fullmatch(" ".join(text.lower().split()))
+    return int(found[1] or 1) * _UNITS[found[2]] if found else 0
 
 
 def _time(hour: int, minute: int) -> time:
@@ -68,12 +74,15 @@ def _time(hour: int, minute: int) -> time:
         raise SettingsError(f"{hour:02}:{minute:02} is no time of day", hint=_GRAMMAR) from None
 
 
-def _slot(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """The one instant of a local time on a date."""
-    local = datetime.combine(day, at, tzinfo=zone)  # fold 0: the first of two
+def instant_of(day: date, at: time, zone: ZoneInfo, *, last: bool = False) -> datetime:
+    """The one instant, in UTC, of a local time on a date: the first of two unless the last is asked for, and where the
+    clocks jump over it the instant of the jump."""
+    local = datetime.combine(day, at.replace(fold=int(last)), tzinfo=zone)
     instant = local.astimezone(UTC)
     exists = instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
-    return instant if exists else _jump(local.replace(fold=1).astimezone(UTC), instant, zone)
+    if exists:
+        return instant
+    return _jump(local.replace(fold=1).astimezone(UTC), local.replace(fold=0).astimezone(UTC), zone)
 
 
 def _jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:

@@ -3,7 +3,7 @@
 from hub.jobs.bell import Bell, NoBell, ThreadBell
 from hub.jobs.loop import Alarm, drain, poll_and_run
 from hub.jobs.retry import BackOff
-from hub.jobs.runtime import Handler, Job, JobRuntime, LeaseLostError, WorkerParts, finish
+from hub.jobs.runtime import Handler, Job, JobRuntime, LeaseLostError, WorkerParts, finish, put_off
 from hub.jobs.scheduler import RUN_KIND, RUN_ORDER_KEY, RUN_QUEUE, tick
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "drain",
     "finish",
     "poll_and_run",
+    "put_off",
     "tick",
 ]

@@ -13,6 +13,7 @@ from hub.errors import RetryableError
 from hub.jobs.metrics import Outcome
 from hub.jobs.retry import describe, judge
 from hub.jobs.runtime import Job, JobRuntime, LeaseLostError, finish
+from hub.jobs.traces import span
 from hub.store import job_rows
 from hub.store.engine import scope
 from hub.store.handles import Connection, StoreError
@@ -54,11 +55,12 @@ async def _run(claimed: ClaimedJob, runtime: JobRuntime) -> Outcome:
         # While versions are mixed, a newer process may ask for what only newer workers can do.
         raise RetryableError(f"this version has no handler for {claimed.kind!r}", hint="update all workers")
     job = Job(claimed, payload, runtime.clock)
-    await _Lease(claimed, runtime).hold(handler(job, runtime))
+    with span("job", parent=payload, landlord=claimed.landlord, kind=claimed.kind, attempt=claimed.attempts):
+        await _Lease(claimed, runtime).hold(handler(job, runtime))
     if not job.finished:
         async with runtime.transaction(claimed.landlord) as conn:
             await finish(conn, job)
-    return "done"
+    return "put_off" if job.waits else "done"
 
 
 class _Lease:

@@ -16,6 +16,7 @@ from hub.jobs.retry import describe
 from hub.jobs.runtime import JobRuntime
 from hub.jobs.scheduler import Beat
 from hub.store import job_rows
+from hub.store.breaker_rows import breaker_states
 from hub.store.engine import scope
 from hub.store.handles import StoreError
 
@@ -70,6 +71,9 @@ async def measure(runtime: JobRuntime, queues: Mapping[str, int], health: Health
     now = runtime.clock.now()
     async with scope(runtime.dispatch_engine, None) as conn:
         found = {one.queue: one for one in await job_rows.backlog(conn, queues=list(queues), now=now)}
+        breakers = await breaker_states(conn)
+    for (landlord, connector), state in breakers.items():
+        runtime.metrics.breakers.labels(landlord, connector).set(0 if state == "closed" else 1)
     for queue in queues:
         waiting = found.get(queue)
         age = now - waiting.since if waiting else timedelta()

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-Outcome = Literal["done", "retried", "dead", "lost", "given_back"]
+Outcome = Literal["done", "retried", "dead", "lost", "given_back", "put_off"]
 
 _SECONDS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
 
@@ -27,6 +27,12 @@ class JobMetrics:
         self.oldest = self._gauge("hub_jobs_oldest_due_seconds", "How long the oldest of them has been due", "queue")
         self.claims = self._counter("hub_job_claims", "Looks into a queue, by outcome", "queue", "outcome")
         self.rings = self._counter("hub_bell_rings", "Rings of the bell, by what became of them", "outcome")
+        self.breakers = self._gauge(
+            "hub_breaker_open",
+            "1 while an ERP that did not answer is left alone or tried again",
+            "landlord",
+            "connector",
+        )
         self.ticks = self._counter("hub_scheduler_ticks", "Looks at the schedules, by outcome", "outcome")
         self.slots = self._counter("hub_scheduler_slots", "Slots of schedules dealt with")
 

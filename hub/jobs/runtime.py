@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,12 +29,14 @@ class LeaseLostError(HubError):
 
 @dataclass(slots=True)
 class Job:
-    """A job being run. `finished`: the handler finished it itself, in the transaction of its effects."""
+    """A job being run. `finished`: the handler finished it itself, in the transaction of its effects; `waits`: it is
+    put off until an ERP answers again."""
 
     claimed: ClaimedJob
     payload: Mapping[str, Any]
     clock: Clock
     finished: bool = False
+    waits: bool = False
 
     @property
     def landlord(self) -> str:
@@ -84,7 +86,8 @@ together with `finish`. The class of the `hub.errors` it raises says what comes 
 
 @dataclass(frozen=True, slots=True)
 class WorkerParts:
-    """What a worker or scheduler process is built from. `slots`: jobs at a time, by queue.
+    """What a worker or scheduler process is built from. `slots`: jobs at a time, by queue. `rounds`: what a worker does
+    each minute besides, in a transaction of its own for each landlord.
 
     Made inside the event loop that uses it; `close` disposes of the engines in that same loop.
     """
@@ -93,6 +96,7 @@ class WorkerParts:
     slots: Mapping[str, int]
     close: Callable[[], Awaitable[None]]
     poll_seconds: float = 1.0
+    rounds: Callable[[], Awaitable[None]] | None = None
 
 
 async def finish(conn: Connection, job: Job) -> None:
@@ -103,3 +107,11 @@ async def finish(conn: Connection, job: Job) -> None:
     if not await job_rows.finish(conn, job.claimed, now=job.clock.now()):
         raise LeaseLostError(f"job {job.id} is another worker's now")
     job.finished = True
+
+
+async def put_off(conn: Connection, job: Job, *, needs: Sequence[str], payload: Mapping[str, Any], reason: str) -> None:
+    """Not done: it waits, without a slot and without an attempt counted, until one of these connectors may be called,
+    and is then about `payload`. Call it like `finish`; raises LeaseLostError likewise."""
+    if not await job_rows.put_off(conn, job.claimed, needs=needs, payload=payload, error=reason):
+        raise LeaseLostError(f"job {job.id} is another worker's now")
+    job.finished = job.waits = True

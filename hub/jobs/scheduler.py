@@ -11,12 +11,13 @@ from typing import Final
 import structlog
 
 from hub.domain.clock import Clock
-from hub.domain.schedule import Schedule
+from hub.domain.plan import Plan
 from hub.errors import HubError
 from hub.jobs.bell import Bell
 from hub.jobs.metrics import JobMetrics
 from hub.jobs.retry import describe
 from hub.jobs.runtime import JobRuntime
+from hub.jobs.traces import carried, span
 from hub.store import schedule_rows
 from hub.store.engine import scope
 from hub.store.handles import Engine, StoreError
@@ -51,9 +52,10 @@ async def tick(dispatch_engine: Engine, clock: Clock, bell: Bell) -> int:
             now = clock.now()
             due = await schedule_rows.take_due(conn, now=now, limit=_AT_ONCE)
             for one in due:
-                await schedule_rows.ask_for_run(
-                    conn, one, queue=RUN_QUEUE, kind=RUN_KIND, order_key=RUN_ORDER_KEY, now=now
-                )
+                with span("schedule tick", landlord=one.landlord, schedule=one.name):
+                    await schedule_rows.ask_for_run(
+                        conn, one, queue=RUN_QUEUE, kind=RUN_KIND, order_key=RUN_ORDER_KEY, now=now, more=carried()
+                    )
                 await schedule_rows.move_on(conn, one, next_run=_next_slot(one, now))
         if due:
             bell.ring(RUN_QUEUE)
@@ -93,7 +95,7 @@ async def _try_tick(runtime: JobRuntime, metrics: JobMetrics) -> bool:
 def _next_slot(due: DueSchedule, now: datetime) -> datetime | None:
     """The first slot after now. None, and never again, for an expression this version cannot read."""
     try:
-        return Schedule.parse(due.name).next_after(now, due.time_zone)
+        return Plan.parse(due.name).next_after(now, due.time_zone, key=due.landlord)
     except (HubError, ValueError) as error:
         _log.error("schedule not understood", landlord=due.landlord, schedule=due.name, reason=describe(error))
         return None

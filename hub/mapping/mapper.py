@@ -85,8 +85,13 @@ class Mapper:
             pl.coalesce([pl.when(fault.broken).then(place) for place, (_, fault) in enumerate(faults)]).alias("first"),
             *(fault.shown.alias(f"shown{place}") for place, (_, fault) in enumerate(faults) if fault.shown is not None),
         ]
-        seen = self._stepped(bad).select("line", *asked).collect()
+        seen = self._stepped(bad).select("line", *asked, about=self._about()).collect()
         return [_reject(faults[row["first"]], row, file) for row in seen.iter_rows(named=True)]
+
+    def _about(self) -> pl.Expr:
+        """What a refused row concerns, as far as it can be read."""
+        found = [one.value for one in self.targets if one.spec.name == self.record.concerns]
+        return found[0] if found else pl.lit(None, pl.String)
 
 
 def _reject(found: tuple[Target, Fault], row: dict[str, object], file: str | None) -> Reject:
@@ -100,6 +105,7 @@ def _reject(found: tuple[Target, Fault], row: dict[str, object], file: str | Non
         field=spec.name,
         file=file,
         excerpt=shown,
+        about=row["about"] if isinstance(row["about"], str) else None,
     )
 
 

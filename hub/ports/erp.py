@@ -19,23 +19,43 @@ from typing import Any, BinaryIO, ClassVar, Generic, Literal, Protocol, TypeVar
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.errors import NotSupportedError
+from hub.errors import NotSupportedError, SettingsError
 from hub.ports.context import Context
 from hub.records import Batch, Stream
 
 Mode = Literal["snapshot", "delta"]
 
 
-class ConnectorSettings(BaseModel):
+class PluginSettings(BaseModel):
+    """What the hub stores of a plugin's settings outlives the plugin's version: `schema_version` says what they mean.
+
+    Raise it when a setting is renamed, moved or read otherwise, and write `migrate`; a new setting with a default
+    needs neither.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    schema_version: ClassVar[int] = 1
+
+    @classmethod
+    def migrate(cls, settings: dict[str, Any], from_version: int) -> dict[str, Any]:
+        """Settings stored under an older `schema_version`, as this one means them.
+
+        Called in memory whenever a connector or feed is made of them, until the landlord's file is applied again; what
+        it returns is checked like a file's. Secrets are there as `SecretStr`: move them, do not open them. Raise
+        SettingsError where a person must decide. Default: refuses.
+        """
+        raise SettingsError(
+            f"{cls.__name__} of version {cls.schema_version} does not take over settings of version {from_version}",
+            hint="apply the landlord's file again: it says what to change in it",
+        )
+
+
+class ConnectorSettings(PluginSettings):
     """Base of a connector's settings. Secrets are `SecretStr`: stored encrypted, never returned, never logged."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-
-class FeedSettings(BaseModel):
+class FeedSettings(PluginSettings):
     """Base of what a connector needs to know about one feed (file names, operation, paging…)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def setting(help: str, *, default: Any = ..., example: object = None, **constraints: Any) -> Any:
@@ -183,6 +203,17 @@ class CallSource(ErpConnector[S]):
         `cursor` is the last one yielded and applied (None at first, and for a snapshot). Write raw replies to `spool`
         before reading them. Raise RetryableError to be called again later, SetupError to stop and tell.
         """
+
+    def read(self, feed: Feed, replies: Sequence[Spooled]) -> Iterator[Batch]:
+        """The rows of replies kept from an earlier `pull`, in the order they were written to its spool, possibly under
+        another mapping. Called with no network; gives no cursor, and each batch names its reply as `pull` does.
+
+        Default: not supported; rows of such a feed leave the quarantine only when they are pulled again.
+        """
+        raise NotSupportedError(
+            f"{self.name} cannot read kept replies again, because it does not say how its calls made them",
+            hint=f"pull them again: `housing-hub sync {self.context.landlord} {feed.name}`",
+        )
 
 
 class FileSource(ErpConnector[S]):

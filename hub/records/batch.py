@@ -16,7 +16,8 @@ class Reject:
 
     `line` counts from 1 in the file (for XML, the row's number in the reply); `code` is stable, e.g. `UNKNOWN_CODE`,
     `BAD_DATE`, `BAD_AMOUNT`, `MISSING`, `TOO_LONG`, `BAD_ROW`, `DUPLICATE_KEY`; `message` says what to do;
-    `excerpt` is the offending value, masked when the field is personal.
+    `excerpt` is the offending value, masked when the field is personal. `about`: the row's value of its record's
+    `concerns`, where it can be read.
     """
 
     code: str
@@ -25,6 +26,7 @@ class Reject:
     field: str | None = None
     file: str | None = None
     excerpt: str | None = None
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 
@@ -192,8 +192,9 @@ def _rejects(
     numbers = [None] * len(bad) if lines is None else lines.filter(mask).to_pylist()
     first = pl.coalesce([pl.when(rule.broken).then(place) for place, rule in enumerate(rules)])
     columns: dict[str, list[object]] = {}
+    about = bad.get_column(record.concerns).to_list() if record.concerns else [None] * len(bad)
     return [
-        _reject(rules[place], bad, columns, row, line, file)
+        replace(_reject(rules[place], bad, columns, row, line, file), about=about[row])
         for row, (place, line) in enumerate(zip(bad.select(first).to_series(), numbers, strict=True))
     ]
 

@@ -64,7 +64,8 @@ class CanonicalRecord(BaseModel):
 
     `anchor`: the object type other things hang on (it gets a hub id of its own that survives a change of ERP);
     None for rows that live and die with their parent. `ordered`: pairs of dates, the first never after the second.
-    `coded`: the field whose raw ERP code is kept in `erp_code`.
+    `coded`: the field whose raw ERP code is kept in `erp_code`. `concerns`: the field that leads to the tenant account
+    whose figures are incomplete without the row; None for rows that are no figures.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,6 +74,7 @@ class CanonicalRecord(BaseModel):
     anchor: ClassVar[ObjectType | None] = None
     ordered: ClassVar[tuple[tuple[str, str], ...]] = ()
     coded: ClassVar[str | None] = None
+    concerns: ClassVar[str | None] = None
 
     @model_validator(mode="after")
     def _dates_in_order(self) -> Self:
@@ -195,6 +197,7 @@ class PriceComponentRecord(CanonicalRecord):
     """A recurring line of the rent roll (*rubrique de quittancement*); monthly amount, + raises the rent."""
 
     stream = Stream.PRICE_COMPONENTS
+    concerns = "contract_ref"
     coded = "kind"
     ordered = (("from_on", "to_on"),)
     external_id: ExternalId
@@ -243,6 +246,7 @@ class LedgerEntryRecord(CanonicalRecord):
     """
 
     stream = Stream.LEDGER_ENTRIES
+    concerns = "account_ref"
     coded = "kind"
     ordered = (("period_from", "period_to"),)
     external_id: ExternalId
@@ -266,6 +270,7 @@ class RentNoticeRecord(CanonicalRecord):
     """A rent notice (*avis d'échéance*). A notice is never a receipt (*quittance*), even when it says so."""
 
     stream = Stream.RENT_NOTICES
+    concerns = "account_ref"
     anchor = "rent_notice"
     ordered = (("period_from", "period_to"),)
     external_id: ExternalId
@@ -284,6 +289,7 @@ class RentNoticeLineRecord(CanonicalRecord):
     """A line of a rent notice, in its printed order."""
 
     stream = Stream.RENT_NOTICE_LINES
+    concerns = "notice_ref"
     key = ("notice_ref", "position")
     coded = "kind"
     notice_ref: NoticeRef

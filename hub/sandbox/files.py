@@ -19,6 +19,7 @@ from hub.sandbox.tables import (
     NOTICE_LINE_HEADER,
     SNAPSHOTS,
     Row,
+    Table,
     index_row,
     ledger_row,
     notice_line_rows,
@@ -29,6 +30,7 @@ from hub.sandbox.tables import (
 ENCODING = "cp1252"
 FOLDERS = ("patrimoine", "locataires", "contrats", "compta", "avis")
 KEPT_DAYS = 7
+PERSONS = "locataires/PERS"
 _REFUSED_LINES = (12, 40)
 
 
@@ -38,7 +40,7 @@ def write_first(world: World, root: Path) -> None:
         (root / folder / "archives").mkdir(parents=True, exist_ok=True)
     _write_snapshots(world, root)
     entries = sorted(world.ledger(), key=lambda entry: (entry.posted_on, entry.id))
-    _write_ledger(world, root, entries, refused=world.refused)
+    write_ledger(world, root, entries, refused=world.refused)
     _write_notices(world, root, since=date.min)
 
 
@@ -50,7 +52,7 @@ def write_next(world: World, root: Path, *, since: date) -> None:
         (entry for entry in world.ledger() if entry.posted_on > since), key=lambda entry: (entry.posted_on, entry.id)
     )
     if fresh:
-        _write_ledger(world, root, fresh, refused=())
+        write_ledger(world, root, fresh)
     if any(notice.issued_on > since for notice in world.notices):
         _write_notices(world, root, since=since)
 
@@ -72,21 +74,24 @@ def refused_positions(world: World) -> list[tuple[str, int, RefusedLine]]:
 
 def _write_snapshots(world: World, root: Path) -> None:
     for table in SNAPSHOTS:
-        _write_csv(root / f"{table.stem}_{world.today:%Y%m%d}.csv", table.header, table.rows(world), day=world.today)
+        write_table(table, world, root)
     persons = "".join(f"{line}\r\n" for line in person_lines(world))
-    path = root / f"locataires/PERS_{world.today:%Y%m%d}.txt"
+    path = day_file(root, PERSONS, world.today, ".txt")
     _put(path, persons.encode(ENCODING), day=world.today)
-    _write_control(path, {"LIGNES": str(len(world.persons))}, day=world.today)
+    write_control(path, {"LIGNES": str(len(world.persons))}, day=world.today)
 
 
-def _write_ledger(world: World, root: Path, entries: Sequence[Entry], *, refused: Sequence[RefusedLine]) -> None:
+def write_ledger(
+    world: World, root: Path, entries: Sequence[Entry], *, refused: Sequence[RefusedLine] = (), number: int = 1
+) -> None:
+    """One file of today's ledger, `number` in its name, with its control file."""
     amounts = [entry.cents for entry in (*entries, *(bad.entry for bad in refused))]
     sums = {
         "DEBIT": _plain(sum(cents for cents in amounts if cents > 0)),
         "CREDIT": _plain(-sum(cents for cents in amounts if cents < 0)),
     }
-    path = root / f"compta/ECR_{world.today:%Y%m%d}_01.csv"
-    _write_csv(path, LEDGER_HEADER, _ledger_rows(entries, refused), day=world.today, sums=sums)
+    path = root / f"compta/ECR_{world.today:%Y%m%d}_{number:02d}.csv"
+    write_csv(path, LEDGER_HEADER, _ledger_rows(entries, refused), day=world.today, sums=sums)
 
 
 def _ledger_rows(entries: Sequence[Entry], refused: Sequence[RefusedLine]) -> Iterator[Row]:
@@ -112,17 +117,27 @@ def _refused_row(refused: RefusedLine) -> Row:
 def _write_notices(world: World, root: Path, *, since: date) -> None:
     fresh = [notice for notice in world.notices if notice.issued_on > since]
     lines = [row for notice in fresh for row in notice_line_rows(notice)]
-    _write_csv(root / f"avis/AVIS_{world.today:%Y%m%d}.csv", NOTICE_HEADER, map(notice_row, fresh), day=world.today)
-    _write_csv(root / f"avis/AVISLIG_{world.today:%Y%m%d}.csv", NOTICE_LINE_HEADER, lines, day=world.today)
+    write_csv(root / f"avis/AVIS_{world.today:%Y%m%d}.csv", NOTICE_HEADER, map(notice_row, fresh), day=world.today)
+    write_csv(root / f"avis/AVISLIG_{world.today:%Y%m%d}.csv", NOTICE_LINE_HEADER, lines, day=world.today)
     touched = {f"{notice.issued_on:%Y%m}" for notice in fresh}
     for month, group in groupby(documents(world), key=lambda document: document.bundle):
         if month in touched:
             found = list(group)
             _put(root / f"avis/PDF_{month}.zip", bundle(world, found), day=world.today)
-            _write_csv(root / f"avis/INDEX_{month}.csv", INDEX_HEADER, map(index_row, found), day=world.today)
+            write_csv(root / f"avis/INDEX_{month}.csv", INDEX_HEADER, map(index_row, found), day=world.today)
 
 
-def _write_csv(path: Path, header: str, rows: Iterable[Row], *, day: date, sums: dict[str, str] | None = None) -> None:
+def write_table(table: Table, world: World, root: Path) -> None:
+    """One snapshot file of a world's day, with its control file."""
+    write_csv(day_file(root, table.stem, world.today), table.header, table.rows(world), day=world.today)
+
+
+def day_file(root: Path, stem: str, day: date, suffix: str = ".csv") -> Path:
+    """Where a snapshot of a day lies."""
+    return root / f"{stem}_{day:%Y%m%d}{suffix}"
+
+
+def write_csv(path: Path, header: str, rows: Iterable[Row], *, day: date, sums: dict[str, str] | None = None) -> None:
     written = 0
     with _beside(path, day=day) as beside, beside.open("w", encoding=ENCODING, newline="") as text:
         text.write(f"{header}\r\n")
@@ -130,10 +145,10 @@ def _write_csv(path: Path, header: str, rows: Iterable[Row], *, day: date, sums:
         for row in rows:
             writer.writerow(row)
             written += 1
-    _write_control(path, {"LIGNES": str(written), **(sums or {})}, day=day)
+    write_control(path, {"LIGNES": str(written), **(sums or {})}, day=day)
 
 
-def _write_control(path: Path, facts: dict[str, str], *, day: date) -> None:
+def write_control(path: Path, facts: dict[str, str], *, day: date) -> None:
     """After the data file: whoever sees the control file may read the data."""
     lines = {"FICHIER": path.name, **facts}
     _put(
@@ -161,7 +176,7 @@ def _beside(path: Path, *, day: date) -> Iterator[Path]:
 
 
 def _drop_old_snapshots(root: Path, *, before: date) -> None:
-    stems = [table.stem for table in SNAPSHOTS] + ["locataires/PERS"]
+    stems = [table.stem for table in SNAPSHOTS] + [PERSONS]
     limit = f"{before:%Y%m%d}"
     for stem in stems:
         for path in root.glob(f"{stem}_*"):

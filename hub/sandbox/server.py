@@ -9,15 +9,19 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from shutil import rmtree
-from threading import Lock
+from threading import RLock
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from hub.errors import InvalidAskError
+from hub.sandbox.bad_worlds import newcomer_numbers, with_newcomers
+from hub.sandbox.control import Control
 from hub.sandbox.files import write_first, write_next
 from hub.sandbox.keys import host_key_line, new_key, password, read_key
 from hub.sandbox.lock import FolderLock
+from hub.sandbox.mischief import Mischief, Order
 from hub.sandbox.model import Landlord, World
-from hub.sandbox.sftp_server import SftpServer
+from hub.sandbox.sftp_server import SftpServer, fingerprint
 from hub.sandbox.soap_server import SoapServer
 from hub.sandbox.truth import truth
 from hub.sandbox.world import advance, build_world
@@ -32,13 +36,20 @@ ServerT = TypeVar("ServerT")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a folder remembers of its world. Another `layout` (of files), seed or size means another world."""
+    """What a folder remembers of its world. Another `layout` (of files), seed or size means another world.
+
+    `newcomers`: landlords and days on which somebody opened an account beyond what the seed tells.
+    """
 
     layout: int
     seed: int
     contracts: int | None
     base: str
     day: str
+    newcomers: tuple[tuple[str, str], ...] = ()
+
+    def days_of(self, landlord: Landlord) -> list[date]:
+        return [date.fromisoformat(day) for who, day in self.newcomers if who == landlord]
 
     def is_of(self, *, seed: int, contracts: int | None, today: date) -> bool:
         same = (self.layout, self.seed, self.contracts) == (LAYOUT, seed, contracts)
@@ -64,7 +75,7 @@ class Sandbox:
     ) -> None:
         self.folder = folder.resolve()
         self.root = self.folder / "sftp"
-        self._lock = Lock()
+        self._lock = RLock()
         self.state: dict[str, Any] = {}
         self.folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as undo:
@@ -75,6 +86,13 @@ class Sandbox:
             undo.callback(self.soap.stop)
             self.sftp = _sftp_server(self.folder, self.root, port=sftp_port, last=_port_of(last, "sftp"))
             undo.callback(self.sftp.stop)
+            self._mischief = Mischief(self)
+            undo.callback(self._mischief.stop)
+            self.soap.world = self.world("rives-doise")
+            self._mischief.resume()
+            if last and self.day > (slept_since := date.fromisoformat(last.get("day", self._kept.base))):
+                self._mischief.after_night(slept_since)
+            undo.callback(Control(self.folder, self._do).close)
             self._end = undo.pop_all()
 
     @property
@@ -82,7 +100,23 @@ class Sandbox:
         return self._rives.today
 
     def world(self, landlord: Landlord) -> World:
-        return self._rives if landlord == "rives-doise" else self._tilleuls
+        base = self._rives if landlord == "rives-doise" else self._tilleuls
+        return with_newcomers(base, self._kept.days_of(landlord)) if self._kept.newcomers else base
+
+    def world_of_yesterday(self, landlord: Landlord) -> World:
+        """InvalidAskError on the world's first day."""
+        if self.day.isoformat() == self._kept.base:
+            raise InvalidAskError(
+                "there is no yesterday yet", hint="let a night pass first: `housing-hub sandbox night`"
+            )
+        rives, tilleuls = worlds(replace(self._kept, day=(self.day - timedelta(days=1)).isoformat()))
+        return rives if landlord == "rives-doise" else tilleuls
+
+    def newcomers(self, landlord: Landlord, *, since: date) -> list[str]:
+        """The accounts opened after `since` by `welcome`."""
+        days = self._kept.days_of(landlord)
+        numbers = newcomer_numbers(self.world(landlord), days)
+        return [number for number, day in zip(numbers, days, strict=True) if day > since]
 
     def truth(self, landlord: Landlord) -> dict[str, Any]:
         return truth(self.world(landlord))
@@ -110,13 +144,52 @@ class Sandbox:
     def advance(self, *, days: int = 1) -> date:
         """Let days pass: the SOAP side serves the new world, the SFTP side gets the files of its next night."""
         with self._lock:
-            day = self.day + timedelta(days=days)
-            rives, tilleuls = advance(self._rives, day), advance(self._tilleuls, day)
-            write_next(tilleuls, self.root, since=self._tilleuls.today)
-            self._rives, self._tilleuls = rives, tilleuls
-            self.soap.world = rives
-            self._remember()
-        return day
+            since = self.day
+            self.pass_nights(days)
+            self._mischief.after_night(since)
+        return self.day
+
+    def misbehave(self, landlord: str, order: Order) -> str:
+        """Do something wrong from now on; says what. AskError when this landlord's ERP cannot."""
+        with self._lock:
+            return self._mischief.misbehave(landlord, order)
+
+    def behave(self, landlord: str) -> list[str]:
+        """Do everything right again; gives the files that were put back."""
+        with self._lock:
+            return self._mischief.behave(landlord)
+
+    @property
+    def orders(self) -> Mapping[Landlord, Order]:
+        """What misbehaves just now."""
+        return dict(self._mischief.orders)
+
+    def pass_nights(self, days: int) -> None:
+        """Go on so many days at once, and export the last of them as it should be. Wants the lock."""
+        since, day = self.day, self.day + timedelta(days=days)
+        self._rives, self._tilleuls = advance(self._rives, day), advance(self._tilleuls, day)
+        with self.sftp.still:
+            write_next(self.world("cite-des-tilleuls"), self.root, since=since)
+        self.soap.world = self.world("rives-doise")
+        self._remember()
+
+    def welcome(self, landlord: Landlord) -> None:
+        """Somebody opens an account tomorrow: part of the world from then on."""
+        tomorrow = (self.day + timedelta(days=1)).isoformat()
+        self._kept = replace(self._kept, newcomers=(*self._kept.newcomers, (landlord, tomorrow)))
+
+    def _do(self, asked: Mapping[str, Any]) -> Any:
+        """An order from another process."""
+        match asked.get("do"):
+            case "misbehave":
+                return self.misbehave(str(asked["landlord"]), Order(**asked["order"]))
+            case "behave":
+                return self.behave(str(asked["landlord"]))
+            case "night":
+                return [self.advance().isoformat() for _ in range(int(asked["nights"]))]
+            case "orders":
+                return {landlord: asdict(order) for landlord, order in self.orders.items()}
+        raise InvalidAskError("the sandbox does not know this order")
 
     def _remember(self) -> dict[str, Any]:
         self._kept = replace(self._kept, day=self.day.isoformat())
@@ -131,7 +204,8 @@ class Sandbox:
         return {"port": server.port, **addresses, "user": USER, "password_file": _RIVES_PASSWORD}
 
     def _sftp_state(self) -> dict[str, Any]:
-        keys = {"host_key": self.sftp.host_key, "fingerprint": self.sftp.fingerprint}
+        key = self.sftp.own_host_key()
+        keys = {"host_key": key, "fingerprint": fingerprint(key)}
         files = {"password_file": _TILLEULS_PASSWORD, "key_file": _TILLEULS_KEY}
         return {"port": self.sftp.port, "user": USER, **files, **keys, "root": "sftp"}
 
@@ -142,25 +216,35 @@ class Sandbox:
         kept = _kept(last)
         if kept is None or not kept.is_of(seed=seed, contracts=contracts, today=today):
             return self._found(seed=seed, contracts=contracts, today=today)
-        rives, tilleuls = worlds(kept)
+        rives, tilleuls = _plain_worlds(kept)
         if today > rives.today:
             since = tilleuls.today
             rives, tilleuls = advance(rives, today), advance(tilleuls, today)
-            write_next(tilleuls, self.root, since=since)
+            write_next(with_newcomers(tilleuls, kept.days_of("cite-des-tilleuls")), self.root, since=since)
         return rives, tilleuls, kept
 
     def _found(self, *, seed: int, contracts: int | None, today: date) -> tuple[World, World, Kept]:
         # Without its state first: a folder cut off half way is made again.
         (self.folder / STATE).unlink(missing_ok=True)
         rmtree(self.root, ignore_errors=True)
+        Mischief.forget(self.folder)
         kept = Kept(LAYOUT, seed, contracts, today.isoformat(), today.isoformat())
-        rives, tilleuls = worlds(kept)
+        rives, tilleuls = _plain_worlds(kept)
         write_first(tilleuls, self.root)
         return rives, tilleuls, kept
 
 
 def worlds(kept: Kept) -> tuple[World, World]:
-    """Both worlds as a folder remembers them: built on their first day, gone on to their last."""
+    """Both worlds as a folder remembers them."""
+    rives, tilleuls = _plain_worlds(kept)
+    return (
+        with_newcomers(rives, kept.days_of("rives-doise")),
+        with_newcomers(tilleuls, kept.days_of("cite-des-tilleuls")),
+    )
+
+
+def _plain_worlds(kept: Kept) -> tuple[World, World]:
+    """Built on their first day, gone on to their last."""
     base, day = date.fromisoformat(kept.base), date.fromisoformat(kept.day)
     rives = build_world("rives-doise", seed=kept.seed, contracts=kept.contracts, today=base)
     tilleuls = build_world("cite-des-tilleuls", seed=kept.seed, contracts=kept.contracts, today=base)
@@ -212,9 +296,10 @@ def _at_port(server: Callable[[int], ServerT], *, port: int, last: int) -> Serve
 
 def _kept(state: Mapping[str, Any]) -> Kept | None:
     try:
-        return Kept(**{name: state[name] for name in Kept.__slots__})
+        named = {name: state[name] for name in ("layout", "seed", "contracts", "base", "day")}
     except KeyError:
         return None
+    return Kept(**named, newcomers=tuple((who, day) for who, day in state.get("newcomers", ())))
 
 
 def _port_of(state: Mapping[str, Any], name: str) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
+from hub.sandbox.faults import Faults
 from hub.sandbox.keys import host_key_line, new_key, read_key
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ class SftpServer:
         if not host_key_file.exists():
             new_key(host_key_file)
         self._key = read_key(host_key_file)
-        self._stopping, self._lock = Event(), Lock()
+        self.faults = Faults()
+        self.still = Lock()  # held while the export is written: nobody sees half a night
+        self.stopping, self._lock = Event(), Lock()
         self._transports: set[paramiko.Transport] = set()
         self._socket = _bound(host, port)
         self.port = int(self._socket.getsockname()[1])
@@ -51,15 +54,14 @@ class SftpServer:
 
     @property
     def fingerprint(self) -> str:
-        digest = hashlib.sha256(base64.b64decode(self.host_key.split()[1])).digest()
-        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+        return fingerprint(self.host_key)
 
     def start(self) -> None:
         self._socket.listen(64)
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping.set()
+        self.stopping.set()
         if self._thread.is_alive():
             _wake(self.host, self.port)
             self._thread.join()
@@ -75,12 +77,40 @@ class SftpServer:
         new_key(self._host_key_file)
         self._key = read_key(self._host_key_file)
 
+    def show_key(self, path: Path | None = None) -> None:
+        """Show the key in `path` (made there if need be) from now on; its own again without one."""
+        if path is not None and not path.exists():
+            new_key(path)
+        self._key = read_key(path or self._host_key_file)
+
+    def own_host_key(self) -> str:
+        """The key this server has, whatever it shows just now."""
+        return host_key_line(read_key(self._host_key_file))
+
+    def _refuses(self) -> bool:
+        """Whether it is too busy for one more connection."""
+        with self._lock:
+            self.faults.meet()
+            refuses = self.faults.busy > 0
+            self.faults.busy -= refuses
+        return refuses
+
+    def is_down(self) -> bool:
+        """Asked before each thing a client wants: comes back late, or never while it hangs."""
+        self.faults.hold(self.stopping)
+        if self.faults.drip_seconds:
+            self.stopping.wait(self.faults.drip_seconds)
+        return self.faults.fault or self.stopping.is_set()
+
     def _accept(self) -> None:
         while True:
             connection, _ = self._socket.accept()
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 connection.close()
                 return
+            if self._refuses():
+                connection.close()
+                continue
             # Without it a client that reads block by block crawls: 40 ms each.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             Thread(target=self._serve, args=(connection,), name="sandbox-sftp-connection", daemon=True).start()
@@ -95,7 +125,7 @@ class SftpServer:
             self._transports.add(transport)
         try:
             transport.add_server_key(self._key)
-            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Files, self.root)
+            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Files, self.root, self)
             transport.start_server(server=Door(self))
             transport.join()
         except (paramiko.SSHException, EOFError, OSError):
@@ -113,6 +143,12 @@ class SftpServer:
         return hmac.compare_digest(user.encode(), self.user.encode()) and hmac.compare_digest(
             line, self._client_key_line
         )
+
+
+def fingerprint(host_key: str) -> str:
+    """`SHA256:…` of a known_hosts line."""
+    digest = hashlib.sha256(base64.b64decode(host_key.split()[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
 def _bound(host: str, port: int) -> socket.socket:

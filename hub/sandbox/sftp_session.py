@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hub.sandbox.sftp_server import SftpServer
 
 T = TypeVar("T")
+_DRIP_BYTES = 256
 
 
 class Door(paramiko.ServerInterface):
@@ -42,9 +43,9 @@ class Door(paramiko.ServerInterface):
 class Files(paramiko.SFTPServerInterface):
     """The folder tree below `root`; a path that leads out of it is refused."""
 
-    def __init__(self, server: paramiko.ServerInterface, root: Path) -> None:
+    def __init__(self, server: paramiko.ServerInterface, root: Path, sftp: SftpServer) -> None:
         super().__init__(server)
-        self._root = root
+        self._root, self._sftp = root, sftp
 
     def list_folder(self, path: str) -> list[SFTPAttributes] | int:
         return self._do(path, lambda place: [_attributes(entry, entry.lstat()) for entry in sorted(place.iterdir())])
@@ -56,7 +57,7 @@ class Files(paramiko.SFTPServerInterface):
         return self.stat(path)
 
     def open(self, path: str, flags: int, attr: SFTPAttributes) -> SFTPHandle | int:
-        return self._do(path, lambda place: _OpenFile(place, flags))
+        return self._do(path, lambda place: _OpenFile(place, flags, self._sftp))
 
     def remove(self, path: str) -> int:
         return self._change(path, Path.unlink)
@@ -93,8 +94,11 @@ class Files(paramiko.SFTPServerInterface):
         place = inside(self._root, path)
         if place is None:
             return SFTP_PERMISSION_DENIED
+        if self._sftp.is_down():
+            return SFTP_FAILURE
         try:
-            return act(place)
+            with self._sftp.still:
+                return act(place)
         except OSError as error:
             return paramiko.SFTPServer.convert_errno(error.errno or 0)
 
@@ -114,8 +118,9 @@ def _attributes(place: Path, found: os.stat_result) -> SFTPAttributes:
 class _OpenFile(SFTPHandle):
     """An open file; reading and writing by offset are paramiko's own."""
 
-    def __init__(self, place: Path, flags: int) -> None:
+    def __init__(self, place: Path, flags: int, sftp: SftpServer) -> None:
         super().__init__(flags)
+        self._sftp = sftp
         writes = bool(flags & (os.O_WRONLY | os.O_RDWR))
         self._place = place
         self._file = os.fdopen(
@@ -123,6 +128,14 @@ class _OpenFile(SFTPHandle):
         )
         self.readfile = None if flags & os.O_WRONLY else self._file
         self.writefile = self._file if writes else None
+
+    def read(self, offset: int, length: int) -> bytes | int:
+        """Fewer bytes than asked for while it drips, as the protocol allows."""
+        if self._sftp.is_down():
+            return SFTP_FAILURE
+        drips = self._sftp.faults.drip_seconds > 0
+        found: bytes | int = super().read(offset, min(length, _DRIP_BYTES) if drips else length)
+        return found
 
     def stat(self) -> SFTPAttributes:
         return SFTPAttributes.from_stat(os.fstat(self._file.fileno()), self._place.name)

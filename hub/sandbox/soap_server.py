@@ -6,7 +6,6 @@ import logging
 import socket
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from hub.sandbox.faults import SoapFaults
 from hub.sandbox.model import World
 from hub.sandbox.soap_envelope import Call, FaultError, envelope_texts, read_call
 from hub.sandbox.soap_operations import OPERATIONS, BusinessError, Reply, answer, busy
@@ -28,14 +28,8 @@ _CHUNK = 16_384
 _log = logging.getLogger("hub.sandbox.soap")
 
 
-@dataclass(slots=True)
-class SoapFaults:
-    """How the server misbehaves: never answers, drips (seconds a row), is busy for so many calls, breaks down."""
-
-    hang: bool = False
-    drip_seconds: float = 0.0
-    busy: int = 0
-    fault: bool = False
+class CutError(ConnectionError):
+    """The rest of a reply is never sent."""
 
 
 class SoapServer:
@@ -80,13 +74,22 @@ class SoapServer:
             raise FaultError("soap:Server", "Erreur interne du serveur")
         if call.operation not in OPERATIONS:
             raise FaultError("soap:Client", "Operation inconnue")
-        return envelope_texts(call.operation, self._answer(call))
+        texts = envelope_texts(call.operation, self._answer(call))
+        if (edit := self.faults.edits.get(call.operation)) is not None:
+            texts = map(edit, texts)
+        return _cut(texts) if call.operation in self.faults.cut else texts
+
+    def meet(self) -> None:
+        """A call has come: some misbehave for so many of them."""
+        with self._lock:
+            self.faults.meet()
 
     def _answer(self, call: Call) -> Reply:
         try:
             if self._is_busy():
                 raise busy()
-            return answer(self.world, call.operation, call.arguments)
+            world = self.faults.worlds.get(call.operation, self.world)
+            return answer(world, call.operation, call.arguments)
         except BusinessError as message:
             return Reply(message.xml(), iter(()), "")
 
@@ -100,6 +103,13 @@ class SoapServer:
         """The WSDL (with this server's address) or the schema it imports."""
         text = (WSDL_FOLDER / name).read_text("utf-8")
         return text.replace(_DOCUMENTED_ADDRESS, self.address).encode()
+
+
+def _cut(texts: Iterable[str], *, keep: float = 0.7) -> Iterator[str]:
+    """The beginning of a reply, up to the middle of a row; then CutError."""
+    whole = "".join(texts)
+    yield from whole[: int(len(whole) * keep)].splitlines(keepends=True)
+    raise CutError("the connection is cut")
 
 
 class _Http(ThreadingHTTPServer):
@@ -171,9 +181,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.LENGTH_REQUIRED, b"Content-Length of at most 1 MB expected", kind="text/plain")
             return
         body = self.rfile.read(int(length))
+        self.soap.meet()
         if self.soap.faults.hang:
             self.close_connection = True
-            self.soap.stopping.wait()
+            self.soap.faults.hold(self.soap.stopping)
             return
         if urlsplit(self.path).path != PATH:
             self._send(HTTPStatus.NOT_FOUND, b"not found", kind="text/plain")
@@ -197,23 +208,31 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/xml; charset=utf-8")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for block in self._blocks(texts):
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block))
+        try:
+            for block in self._blocks(texts):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block))
+        except CutError:
+            self.close_connection = True
+            return
         self.wfile.write(b"0\r\n\r\n")
 
     def _blocks(self, texts: Iterable[str]) -> Iterator[bytes]:
         held: list[str] = []
         size = 0
-        for text in texts:
-            held.append(text)
-            size += len(text)
-            wait = self.soap.faults.drip_seconds
-            if size >= _CHUNK or wait:
-                yield "".join(held).encode()
-                held, size = [], 0
-            if wait and self.soap.stopping.wait(wait):
-                self.close_connection = True
-                return
+        try:
+            for text in texts:
+                held.append(text)
+                size += len(text)
+                wait = self.soap.faults.drip_seconds
+                if size >= _CHUNK or wait:
+                    yield "".join(held).encode()
+                    held, size = [], 0
+                if wait and self.soap.stopping.wait(wait):
+                    self.close_connection = True
+                    return
+        except CutError:
+            yield "".join(held).encode()
+            raise
         if held:
             yield "".join(held).encode()
 

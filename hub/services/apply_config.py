@@ -5,17 +5,35 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from hub.config import FeedConfig, LandlordConfig
 from hub.domain.clock import Clock
+from hub.domain.plan import Plan
+from hub.errors import ConflictError, Where
+from hub.store.breaker_rows import put_breakers
 from hub.store.contact_rows import ContactPoint, Opening, put_contact_points
 from hub.store.engine import scope
 from hub.store.handles import Connection, Engine
-from hub.store.landlord_rows import LandlordRow, live_config, put_landlord, save_config
+from hub.store.landlord_rows import (
+    Applying,
+    ConfigVersion,
+    LandlordRow,
+    Origin,
+    StoredConfig,
+    get_config,
+    list_configs,
+    live_config,
+    lock_config,
+    put_landlord,
+    save_config,
+)
 from hub.store.schedule_rows import ScheduleRow, put_schedules
 from hub.store.vault import Vault, put_secrets
+
+_SHOWN = 6
+"""Lines of a diff in a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +56,31 @@ class Applied:
 
 
 async def plan_config(engine: Engine, config: LandlordConfig) -> Applied:
-    """What `apply_config` would change of the configuration. Writes nothing."""
+    """What `apply_config` would change of the configuration, and whether it would refuse. Writes nothing."""
     async with scope(engine, config.slug, readonly=True) as conn:
         live = await live_config(conn, landlord=config.slug)
+        moved = await overtaken(conn, config, live)
+    refused = [f"{moved.message}: --force would be needed"] if moved else []
+    return applied_of(live, config, live.version if live else 0, warnings=(*refused, *_unread(config)))
+
+
+def applied_of(
+    live: StoredConfig | None,
+    config: LandlordConfig,
+    version: int,
+    *,
+    secrets: tuple[str, ...] = (),
+    warnings: Sequence[str] = (),
+) -> Applied:
     return Applied(
         config.slug,
-        live.version if live else 0,
-        _diff(live.config if live else {}, json.loads(config.to_json())),
+        version,
+        diff_of(live, config),
         feeds=len(config.feeds),
         connectors=len(config.connectors),
         is_new=live is None,
-        warnings=(*config.warnings, *_unread(config)),
+        secrets=secrets,
+        warnings=(*config.warnings, *warnings),
     )
 
 
@@ -58,18 +90,104 @@ def _unread(config: LandlordConfig) -> list[str]:
     return [f"the secret {connector}.{name} cannot be read here: apply will need it" for connector, name in missing]
 
 
-async def apply_config(engine: Engine, vault: Vault, clock: Clock, config: LandlordConfig) -> Applied:
-    """Put a configuration in force, in one transaction. The same file again changes nothing."""
-    planned, now = await plan_config(engine, config), clock.now()
+async def apply_config(
+    engine: Engine,
+    vault: Vault,
+    clock: Clock,
+    config: LandlordConfig,
+    *,
+    by: str = "",
+    note: str | None = None,
+    force: bool = False,
+) -> Applied:
+    """Put a configuration in force, in one transaction. The same file again changes nothing.
+
+    Raises ConflictError, unless forced, when the version in force is not the one the file was made from: another than
+    its `# base:` line names; without such a line, one that came from no landlord's own file, or meanwhile.
+    """
+    async with scope(engine, config.slug, readonly=True) as conn:
+        seen = await live_config(conn, landlord=config.slug)
+    origin: Origin = "file" if config.base is None else "export"
+    now = clock.now()
     async with scope(engine, config.slug) as conn:
-        await put_landlord(conn, _directory_entry(config), now=now)
-        public = json.loads(config.to_json())
-        version = await save_config(conn, landlord=config.slug, config=public, sha256=config.fingerprint, now=now)
+        live = await lock_config(conn, landlord=config.slug)
+        if not force and (moved := await overtaken(conn, config, live, seen=seen.version if seen else 0)):
+            raise moved
+        version = await put_in_force(conn, clock, config, Applying(config.text, origin, by, note))
         secrets = await put_secrets(conn, vault, landlord=config.slug, secrets=config.secrets, now=now)
-        await put_contact_points(conn, landlord=config.slug, wanted=_contact_points(config))
-        await _put_schedules(conn, config, clock)
     names = tuple(f"{connector}.{field}" for connector, field in secrets)
-    return replace(planned, version=version, secrets=names)
+    return applied_of(live, config, version, secrets=names, warnings=_of_another(live, by, config))
+
+
+async def put_in_force(conn: Connection, clock: Clock, config: LandlordConfig, applying: Applying) -> int:
+    """Everything that follows a configuration but its secrets. Gives the number of the version in force."""
+    now, public = clock.now(), json.loads(config.to_json())
+    await put_landlord(conn, _directory_entry(config), now=now)
+    version = await save_config(
+        conn, landlord=config.slug, config=public, sha256=config.fingerprint, now=now, applying=applying
+    )
+    await put_contact_points(conn, landlord=config.slug, wanted=_contact_points(config))
+    await _put_schedules(conn, config, clock)
+    return version
+
+
+async def overtaken(
+    conn: Connection, config: LandlordConfig, live: StoredConfig | None, *, seen: int | None = None
+) -> ConflictError | None:
+    """The refusal of a file that was not made from the version in force, saying what changed meanwhile; None if it was.
+
+    `seen`: the version in force when the operator's command began.
+    """
+    if live is None or live.sha256 == config.fingerprint:
+        return None
+    seen = live.version if seen is None else seen
+    if config.base is not None:
+        known, why = config.base, f"this file was made from version {config.base}"
+    elif live.version != seen:
+        known, why = seen, f"version {seen} was when you began"
+    elif live.origin != "file":
+        known, why = await _last_own(conn, config.slug), "this file does not say that it was made from it"
+    else:
+        return None
+    if known == live.version:
+        return None
+    before = await get_config(conn, landlord=config.slug, version=known)
+    return ConflictError(
+        f"{signed(live)} is in force, and {why}{_changed(_diff(before.config, live.config) if before else ())}",
+        hint=f"`housing-hub export {config.slug} -o FILE` and make your change there, or --force to replace it",
+        where=Where(landlord=config.slug),
+    )
+
+
+def signed(version: ConfigVersion) -> str:
+    """`version 7 by marie of 21 November 2026 08:12 UTC`."""
+    by = f" by {version.applied_by}" if version.applied_by else ""
+    return f"version {version.version}{by} of {version.applied_at:%d %B %Y %H:%M} UTC"
+
+
+def diff_of(live: StoredConfig | None, config: LandlordConfig) -> tuple[str, ...]:
+    """What a configuration changes of the version in force, one setting a line."""
+    return _diff(live.config if live else {}, json.loads(config.to_json()))
+
+
+async def _last_own(conn: Connection, landlord: str) -> int:
+    """The newest version that came from a landlord's own file."""
+    versions = await list_configs(conn, landlord=landlord)
+    return next((one.version for one in versions if one.origin == "file"), 0)
+
+
+def _changed(diff: Sequence[str]) -> str:
+    if not diff:
+        return ""
+    more = f"; and {len(diff) - _SHOWN} more" if len(diff) > _SHOWN else ""
+    return f"; changed since: {'; '.join(diff[:_SHOWN])}{more}"
+
+
+def _of_another(live: StoredConfig | None, by: str, config: LandlordConfig) -> list[str]:
+    """A word about replacing a colleague's version: files may live in several places."""
+    if live is None or not by or live.applied_by in ("", by) or live.sha256 == config.fingerprint:
+        return []
+    return [f"it replaces {signed(live)}; `housing-hub rollback {config.slug} {live.version}` brings that back"]
 
 
 def _directory_entry(config: LandlordConfig) -> LandlordRow:
@@ -78,23 +196,30 @@ def _directory_entry(config: LandlordConfig) -> LandlordRow:
 
 
 async def _put_schedules(conn: Connection, config: LandlordConfig, clock: Clock) -> None:
-    wanted = [_schedule(config, name, feeds, clock) for name, feeds in _by_schedule(config.feeds).items()]
+    wanted = [_schedule(config, plan, feeds, clock) for plan, feeds in _by_plan(config).items()]
     await put_schedules(conn, landlord=config.slug, wanted=wanted)
+    caps = {name: one.pace.max_at_once for name, one in config.connectors.items()}
+    await put_breakers(conn, landlord=config.slug, caps=caps, now=clock.now())
 
 
-def _by_schedule(feeds: Sequence[FeedConfig]) -> Mapping[str, list[FeedConfig]]:
-    """Feeds sharing an expression run as one night, in dependency order."""
-    found: dict[str, list[FeedConfig]] = {}
-    for feed in feeds:
+def _by_plan(config: LandlordConfig) -> Mapping[Plan, list[FeedConfig]]:
+    """Feeds sharing a plan run as one night, in dependency order."""
+    found: dict[Plan, list[FeedConfig]] = {}
+    for feed in config.feeds:
         if feed.schedule.text != "manual":
-            found.setdefault(feed.schedule.text, []).append(feed)
+            found.setdefault(config.plan(feed), []).append(feed)
     return found
 
 
-def _schedule(config: LandlordConfig, name: str, feeds: Sequence[FeedConfig], clock: Clock) -> ScheduleRow:
+def _schedule(config: LandlordConfig, plan: Plan, feeds: Sequence[FeedConfig], clock: Clock) -> ScheduleRow:
     zone = config.identity.time_zone
-    next_run = feeds[0].schedule.next_after(clock.now(), zone)
-    return ScheduleRow(name, zone, tuple(feed.name for feed in feeds), next_run)
+    return ScheduleRow(
+        plan.text,
+        zone,
+        tuple(feed.name for feed in feeds),
+        plan.next_after(clock.now(), zone, key=config.slug),
+        connectors=tuple(sorted({feed.connector for feed in feeds})),
+    )
 
 
 def _contact_points(config: LandlordConfig) -> list[ContactPoint]:

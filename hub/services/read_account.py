@@ -31,6 +31,7 @@ class Account:
     balance_on: date | None
     due_now_cents: int
     as_of: datetime | None
+    incomplete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def _account(row: AccountRow) -> Account:
         balance_on=row.balance_on if row.balance_cents is not None else row.last_posted_on or row.opening_on,
         due_now_cents=due_now(row),
         as_of=row.as_of,
+        incomplete=row.incomplete,
     )
 
 

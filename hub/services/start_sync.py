@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from hub.domain.breaker import Breaker, refusal
 from hub.domain.clock import Clock
 from hub.errors import NotFoundError
 from hub.jobs import RUN_KIND, RUN_ORDER_KEY, RUN_QUEUE, Bell
+from hub.store.breaker_rows import get_breaker
 from hub.store.engine import scope
-from hub.store.handles import Engine
+from hub.store.handles import Connection, Engine
 from hub.store.job_rows import NextTry, enqueue, find_next_try
 from hub.store.landlord_rows import live_config
 from hub.store.run_rows import Run, create_run, get_run
@@ -18,18 +21,22 @@ from hub.store.run_rows import Run, create_run, get_run
 async def start_sync(engine: Engine, clock: Clock, bell: Bell, landlord: str, feeds: Sequence[str] = ()) -> int:
     """Queue a run of these feeds (all, if none is named), in dependency order; gives the run's id.
 
-    Raises NotFoundError for a landlord or feed that is not configured.
+    Raises NotFoundError for a landlord or feed that is not configured, BreakerOpenError when all their ERPs are being
+    left alone.
     """
     now = clock.now()
     async with scope(engine, landlord) as conn:
         live = await live_config(conn, landlord=landlord)
         if live is None:
             raise NotFoundError(f"no landlord {landlord} is configured", hint="`housing-hub apply landlords/….toml`")
+        chosen = _chosen(live.config, landlord, feeds)
+        needs = sorted({feed["connector"] for feed in live.config["feeds"] if feed["name"] in chosen})
+        await _refuse_if_all_open(conn, live.config, landlord, needs, now=now)
         run_id = await create_run(
             conn,
             landlord=landlord,
             asked_by="operator",
-            feeds=_chosen(live.config, landlord, feeds),
+            feeds=chosen,
             config_version=live.version,
             now=now,
         )
@@ -41,10 +48,22 @@ async def start_sync(engine: Engine, clock: Clock, bell: Bell, landlord: str, fe
             dedup_key=_job_of(run_id),
             order_key=RUN_ORDER_KEY,
             payload={"run_id": run_id},
+            needs=needs,
             now=now,
         )
     bell.ring(RUN_QUEUE)
     return run_id
+
+
+async def _refuse_if_all_open(
+    conn: Connection, config: dict[str, Any], landlord: str, needs: Sequence[str], *, now: datetime
+) -> None:
+    """A person is told at once what a run would only say after waiting."""
+    held = {name: await get_breaker(conn, landlord=landlord, connector=name) for name in needs}
+    closed = [name for name, one in held.items() if one is None or not one.holds(now)]
+    if held and not closed:
+        name = needs[0]
+        raise refusal(held[name] or Breaker(), landlord, name, config["landlord"]["time_zone"])
 
 
 def _chosen(config: dict[str, Any], landlord: str, wanted: Sequence[str]) -> list[str]:

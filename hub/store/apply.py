@@ -14,7 +14,7 @@ from sqlalchemy import CursorResult, Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.errors import InputRefusedError, Where
-from hub.records import Reject, Stream
+from hub.records import RECORDS, Reject, Stream
 from hub.store.shape import BROUGHT_BY, Reference, Shape, shape_of
 
 _WORK_MEM = "64MB"
@@ -66,6 +66,16 @@ async def apply_stream(
     await _write_new(work)
     missing = await _mark_missing(work) if mode == "snapshot" and complete else 0
     return ApplyResult(added, changed, unchanged, missing, returned, _in_order(refused))
+
+
+async def refuse_staged(
+    conn: AsyncConnection, *, landlord: str, stream: Stream, source: str, mode: Literal["snapshot", "delta"]
+) -> list[Reject]:
+    """Mark as refused the staged rows that `apply_stream` would refuse, one row left a key; writes to no table."""
+    work = _Work(conn, shape_of(stream), {"landlord": landlord, "source": source})
+    refused = await _settle_twins(work, mode)
+    refused += await _refuse_unknown_references(work)
+    return _in_order(refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +163,7 @@ def _refuse_contradictions(shape: Shape, twins: str) -> str:
             select w.key from {twins} w join {shape.stage} s using (seq)
             group by w.key having count(distinct ({fields})) > 1
         )
-        returning s.seq, s.line, s.file, concat_ws(' / ', {key}) as key"""
+        returning s.seq, s.line, s.file, {_about(shape)} as about, concat_ws(' / ', {key}) as key"""
 
 
 def _drop_copies(shape: Shape, twins: str, *, keep: Literal["min", "max"]) -> str:
@@ -172,7 +182,14 @@ def _contradiction(shape: Shape, row: Row[Any]) -> Reject:
         file=row.file,
         field=shape.key[0],
         excerpt=row.key,
+        about=row.about,
     )
+
+
+def _about(shape: Shape) -> str:
+    """What a refused row concerns."""
+    concerns = RECORDS[shape.stream].concerns
+    return f"s.{concerns}" if concerns else "null"
 
 
 # --- references -------------------------------------------------------------------------------------------------------
@@ -204,7 +221,7 @@ def _refuse_unknown(shape: Shape, reference: Reference) -> str:
               where k.landlord_id = :landlord and k.source = :source
                 and k.object_type = '{reference.object_type}' and k.external_id = s.{reference.field}
           ){beside}
-        returning s.seq, s.line, s.file, s.{reference.field} as value"""
+        returning s.seq, s.line, s.file, {_about(shape)} as about, s.{reference.field} as value"""
 
 
 def _unknown(reference: Reference, row: Row[Any]) -> Reject:
@@ -216,6 +233,7 @@ def _unknown(reference: Reference, row: Row[Any]) -> Reject:
         file=row.file,
         field=reference.field,
         excerpt=row.value,
+        about=row.about,
     )
 
 
@@ -280,6 +298,8 @@ def _find_differences(shape: Shape) -> str:
 async def _write_changed(work: _Work) -> None:
     shape = work.shape
     assignments = ", ".join(f"{name} = d.{name}" for name in shape.names)
+    if shape.stream is Stream.CONTRACTS:
+        assignments += ", closed_at = null"
     await work.run(
         f"""
         update {shape.table} t
@@ -303,11 +323,25 @@ async def _write_new(work: _Work) -> None:
     )
 
 
+async def _close_contracts(work: _Work) -> None:
+    """A contract that an earlier good snapshot lacked, and this one lacks too, has ended (ADR 0007)."""
+    shape = work.shape
+    await work.run(
+        f"""
+        update {shape.table} t set closed_at = :now, changed_run = :run
+        where t.landlord_id = :landlord and t.source = :source and t.missing_since is not null and t.closed_at is null
+          and t.changed_run <> :run
+          and not exists (select from {shape.stage} s {shape.key_joins("join")} where {shape.same_row()})"""
+    )
+
+
 async def _mark_missing(work: _Work) -> int:
     """Mark, once, the rows of this source that are in no staged row, refused ones included."""
     shape = work.shape
     # A table loaded a moment ago has no statistics: planned on a guess, this would be a loop over both sides.
     await work.run("select set_config('enable_nestloop', 'off', true)")
+    if shape.stream is Stream.CONTRACTS:
+        await _close_contracts(work)
     missing = await work.count(
         f"""
         update {shape.table} t set missing_since = :now, changed_run = :run

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import ARRAY, Text, any_, bindparam, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -92,10 +92,24 @@ async def expired_blobs(conn: AsyncConnection, *, now: datetime, limit: int = 50
     return [_blob_row(row) for row in rows]
 
 
+async def shorten_raw(conn: AsyncConnection, *, keep: timedelta) -> None:
+    """Raw input kept longer than that by now goes earlier; what was promised a shorter time keeps it."""
+    too_long = (blob.c.purpose == "raw") & (blob.c.expires_at > blob.c.created_at + keep)
+    await conn.execute(update(blob).where(too_long).values(expires_at=blob.c.created_at + keep))
+
+
+async def unnamed_paths(conn: AsyncConnection, paths: Sequence[str]) -> list[str]:
+    """Those of the landlord's stored files that no row names."""
+    named = select(blob.c.path).where(blob.c.path == any_(bindparam("paths", list(paths), ARRAY(Text))))
+    known = set((await conn.execute(named)).scalars())
+    return [path for path in paths if path not in known]
+
+
 async def forget_blobs(conn: AsyncConnection, blob_ids: Sequence[UUID]) -> None:
     """Remove rows; commit, and only then delete the files: a crash in between leaves a file nobody names, never a
     row without its file."""
-    await conn.execute(artifact.update().where(artifact.c.blob_id.in_(blob_ids)).values(blob_id=None))
+    for column in (artifact.c.blob_id, artifact.c.beside_id):
+        await conn.execute(artifact.update().where(column.in_(blob_ids)).values({column: None}))
     await conn.execute(delete(blob).where(blob.c.id.in_(blob_ids)))
 
 

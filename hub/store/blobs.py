@@ -15,8 +15,9 @@ import secrets
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 from uuid import uuid4
 
 import fsspec
@@ -26,7 +27,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fsspec.implementations.local import LocalFileSystem
 
-from hub.errors import NotFoundError, SettingsError, SetupError, Where
+from hub.errors import NotFoundError, SettingsError, SetupError, StorageError, Where
 from hub.store.vault import KEY_BYTES, DataKey
 
 CHUNK_BYTES: Final = 256 * 1024
@@ -34,6 +35,10 @@ _MAX_CHUNK: Final = 4 * 1024 * 1024
 _TAG_BYTES: Final = 16
 _MAGIC: Final = b"HHB1"
 _HEADER: Final = struct.Struct(">4sII32s")  # magic, key id, chunk size, salt
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class BlobFacts:
 class BlobStore:
     """Blobs under an fsspec URL (a local folder, `s3://bucket/prefix`, …). Blocking: call it in a thread.
 
-    `put` and `open` raise OSError (or the file system's own error) when the place cannot be reached.
+    `put` and `open` raise StorageError when the place cannot be reached or is full.
     """
 
     def __init__(self, url: str, *, chunk_bytes: int = CHUNK_BYTES) -> None:
@@ -62,7 +67,20 @@ class BlobStore:
         self._chunk_bytes = chunk_bytes
 
     def put(self, key: DataKey, stream: BinaryIO) -> BlobFacts:
-        """Encrypt a stream to a fresh, nameless path under the landlord's prefix. An error leaves nothing behind."""
+        """Encrypt a stream to a fresh, nameless path under the landlord's prefix. An error leaves nothing behind.
+
+        What the stream itself raises is passed on as it is.
+        """
+        source = _Source(stream)
+        try:
+            with _place_named("written to"):
+                return self._put(key, source)
+        except StorageError:
+            if source.error is not None:
+                raise source.error from None
+            raise
+
+    def _put(self, key: DataKey, stream: _Source) -> BlobFacts:
         name = uuid4().hex
         path = f"{key.landlord}/{name[:2]}/{name}"
         seal = _Chunks.fresh(key, path, self._chunk_bytes)
@@ -82,7 +100,8 @@ class BlobStore:
         belongs to another key: what was read before is genuine, but read to the end before acting on the whole.
         """
         try:
-            source = self._fs.open(f"{self._root}/{path}", "rb")
+            with _place_named("read"):
+                source = self._fs.open(f"{self._root}/{path}", "rb")
         except FileNotFoundError as error:
             raise NotFoundError("a stored file is missing", hint="restore the blob folder from its backup") from error
         try:
@@ -95,6 +114,13 @@ class BlobStore:
         """Remove a blob; one that is gone already is fine."""
         with contextlib.suppress(FileNotFoundError):
             self._fs.rm_file(f"{self._root}/{path}")
+
+    def old_files(self, landlord: str, *, before: datetime) -> list[str]:
+        """The paths of a landlord's files last written before an instant, half-written ones among them."""
+        found: dict[str, dict[str, Any]] = self._fs.find(f"{self._root}/{landlord}", detail=True)
+        written = {full: about.get("mtime", about.get("LastModified")) for full, about in found.items()}
+        cut = len(self._root) + 1
+        return [full[cut:] for full, when in written.items() if when is not None and _instant(when) < before]
 
     @contextlib.contextmanager
     def _write(self, path: str) -> Iterator[BinaryIO]:
@@ -113,6 +139,21 @@ class BlobStore:
         except BaseException:
             with contextlib.suppress(OSError):
                 self._fs.rm_file(full)
+            raise
+
+
+class _Source:
+    """What is stored, and whether it was the one that failed."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.error: OSError | None = None
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            self.error = error
             raise
 
 
@@ -195,6 +236,29 @@ class _Decrypted(io.RawIOBase):
 
 
 @contextlib.contextmanager
+def _place_named(what: str) -> Iterator[None]:
+    """What the file system says, in our words and without its URL, which may hold a secret."""
+    try:
+        yield
+    except FileNotFoundError:
+        if what == "read":
+            raise
+        raise _no_place(what, "it is not there") from None
+    except OSError as error:
+        raise _no_place(what, os.strerror(error.errno) if error.errno else type(error).__name__) from None
+
+
+def _no_place(what: str, why: str) -> StorageError:
+    return StorageError(
+        f"the blob store cannot be {what}: {why}", hint="make room or bring it back; it is tried again by itself"
+    )
+
+
+def _instant(when: float | datetime) -> datetime:
+    return when if isinstance(when, datetime) else datetime.fromtimestamp(when, UTC)
+
+
+@contextlib.contextmanager
 def _write_local(path: Path) -> Iterator[BinaryIO]:
     """Written beside its place, flushed to the disk, then renamed: a blob is there whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -219,7 +283,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _blocks(stream: BinaryIO, size: int) -> Iterator[tuple[bytes, bool]]:
+def _blocks(stream: _Readable, size: int) -> Iterator[tuple[bytes, bool]]:
     """The stream in blocks of `size`, each with whether it is the last; an empty stream is one empty last block."""
     block = _read_fully(stream, size)
     while following := _read_fully(stream, size):
@@ -228,7 +292,7 @@ def _blocks(stream: BinaryIO, size: int) -> Iterator[tuple[bytes, bool]]:
     yield block, True
 
 
-def _read_fully(stream: BinaryIO, size: int) -> bytes:
+def _read_fully(stream: _Readable, size: int) -> bytes:
     """`size` bytes, fewer only at the end: a stream may give less than it was asked for."""
     parts: list[bytes] = []
     while size > 0 and (part := stream.read(size)):

@@ -19,6 +19,7 @@ VOLATILE: Final = {
     "id": "made by the hub: the external id stands for it",
     "changed_run": "which run wrote a row depends on when it was interrupted",
     "missing_since": "an instant: whether it is set is kept, as `missing`",
+    "closed_at": "an instant: a closed contract is a missing one, seen so twice",
 }
 
 

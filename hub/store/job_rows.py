@@ -16,12 +16,42 @@ from hub.store.tables import job
 
 WokenBy = Literal["bell", "poll"]
 
-# A job with an order key waits for every older open one of its key, also one that waits to be tried again.
-_ITS_TURN: Final = """(
-    j.order_key is null or not exists (
-        select from job o
-        where o.landlord_id = j.landlord_id and o.order_key = j.order_key and o.id <> j.id
-          and o.state in ('ready', 'leased') and (o.id < j.id or o.state = 'leased')))"""
+
+def _passes(job: str) -> str:
+    """A job waits while the breaker of every connector it needs is open."""
+    return f"""(
+    {job}.needs is null or exists (
+        select from unnest({job}.needs) as n (name)
+        left join breaker b on b.landlord_id = {job}.landlord_id and b.connector = n.name
+        where b.state is distinct from 'open' or b.open_until <= :now))"""
+
+
+def _its_turn(job: str, other: str) -> str:
+    """A job with an order key waits for every older open one of its key, also one that waits to be tried again; but not
+    for one whose ERPs do not answer."""
+    return f"""(
+    {job}.order_key is null or not exists (
+        select from job {other}
+        where {other}.landlord_id = {job}.landlord_id and {other}.order_key = {job}.order_key
+          and {other}.id <> {job}.id and {other}.state in ('ready', 'leased')
+          and ({other}.state = 'leased' or ({other}.id < {job}.id and {_passes(other)}))))"""
+
+
+# Jobs that use a connector are counted with the older ones that are about to: so two claims at once agree on who is
+# next. While a breaker is not closed, one trial at a time.
+_ROOM: Final = f"""(
+    j.needs is null or not exists (
+        select from breaker c
+        where c.landlord_id = j.landlord_id and c.connector = any (j.needs)
+          and (c.state <> 'open' or c.open_until <= :now)
+          and case c.state when 'closed' then c.max_at_once else 1 end <= (
+              select count(*) from job u
+              where u.landlord_id = j.landlord_id and u.id <> j.id and u.state in ('ready', 'leased')
+                and u.needs is not null and c.connector = any (u.needs)
+                and (u.state = 'leased'
+                     or (u.id < j.id and u.run_at <= :now and {_passes("u")} and {_its_turn("u", "p")})))))"""
+
+_MAY_START: Final = f"""{_its_turn("j", "o")} and {_passes("j")} and {_ROOM}"""
 
 _BURY_ABANDONED: Final = text("""
     with abandoned as (
@@ -40,7 +70,7 @@ _CLAIM: Final = text(f"""
         order by lease_until limit :slots for update skip locked),
     due as (
         select landlord_id, id from job j
-        where queue = :queue and state = 'ready' and run_at <= :now and {_ITS_TURN}
+        where queue = :queue and state = 'ready' and run_at <= :now and {_MAY_START}
         order by run_at, id limit :slots for update of j skip locked),
     chosen as (select * from expired union all select * from due limit :slots)
     update job set state = 'leased', token = token + 1, attempts = attempts + 1, woken_by = :woken_by,
@@ -58,7 +88,7 @@ _BEAT: Final = text("""
 
 _OVERDUE: Final = text(f"""
     select queue, count(*) as waiting, min(run_at) as since from job j
-    where queue = any(:queues) and state = 'ready' and run_at <= :now and {_ITS_TURN}
+    where queue = any(:queues) and state = 'ready' and run_at <= :now and {_MAY_START}
     group by queue""")
 
 
@@ -129,10 +159,12 @@ async def enqueue(
     order_key: str | None = None,
     run_at: datetime | None = None,
     max_attempts: int = 5,
+    needs: Sequence[str] = (),
 ) -> int | None:
     """Ask for a job in the caller's transaction. None when the same (kind, dedup key) is already open.
 
-    Jobs of one `order_key` run one at a time, oldest first. Ring the bell after the commit.
+    Jobs of one `order_key` run one at a time, oldest first. `needs`: the connectors it calls; it waits while the
+    breakers of all of them are open, and for room beside other jobs that use them. Ring the bell after the commit.
     """
     row = {
         "landlord_id": landlord,
@@ -143,6 +175,7 @@ async def enqueue(
         "run_at": run_at or now,
         "payload": dict(payload),
         "max_attempts": max_attempts,
+        "needs": list(needs) or None,
         "created_at": now,
     }
     statement = (
@@ -211,6 +244,15 @@ async def try_later(conn: AsyncConnection, claimed: ClaimedJob, *, run_at: datet
 async def bury(conn: AsyncConnection, claimed: ClaimedJob, *, error: str, now: datetime) -> bool:
     """A dead letter with its reason. False when the lease was lost."""
     return await _settle(conn, claimed, state="dead", finished_at=now, lease_until=None, last_error=error)
+
+
+async def put_off(
+    conn: AsyncConnection, claimed: ClaimedJob, *, needs: Sequence[str], payload: Mapping[str, Any], error: str
+) -> bool:
+    """Ready again once the breaker of one of these connectors lets it pass, the attempt not counted; from now on about
+    `payload`. False when the lease was lost."""
+    values = {"needs": list(needs), "payload": dict(payload), "last_error": error}
+    return await _settle(conn, claimed, state="ready", lease_until=None, attempts=job.c.attempts - 1, **values)
 
 
 async def give_back(conn: AsyncConnection, claimed: ClaimedJob) -> bool:

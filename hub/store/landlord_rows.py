@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Select, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -27,14 +27,38 @@ class LandlordRow:
     hosts: tuple[str, ...] = ()
 
 
+Origin = Literal["file", "export", "rollback"]
+"""What was put in force: a landlord's own file, one that was exported (it names its base), an earlier version."""
+
+
 @dataclass(frozen=True, slots=True)
-class StoredConfig:
-    """A landlord's file as applied, without its secrets."""
+class Applying:
+    """How a version comes about. `text`: the landlord's file as written; `by`: the operator; `note`: why."""
+
+    text: str = ""
+    origin: Origin = "file"
+    by: str = ""
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigVersion:
+    """One version of a landlord's file: who put it in force, when and why."""
 
     version: int
+    applied_at: datetime
+    applied_by: str
+    origin: Origin
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConfig(ConfigVersion):
+    """A landlord's file as applied, without its secrets; `text` is the file as written."""
+
     config: dict[str, Any]
     sha256: str
-    applied_at: datetime
+    text: str
 
 
 async def list_landlords(conn: AsyncConnection, *, after: str = "", limit: int = 100) -> list[LandlordRow]:
@@ -64,19 +88,39 @@ async def put_landlord(conn: AsyncConnection, landlord: LandlordRow, *, now: dat
     return (await conn.execute(statement.returning(table.c.landlord_id))).first() is not None
 
 
-async def save_config(
-    conn: AsyncConnection, *, landlord: str, config: Mapping[str, Any], sha256: str, now: datetime
-) -> int:
-    """Keep a new version unless the live one is the same. Gives the live version's number."""
-    # Two operators applying at once take turns.
+async def lock_config(conn: AsyncConnection, *, landlord: str) -> StoredConfig | None:
+    """The version in force, which nobody else replaces until this transaction ends: operators take turns."""
     await conn.execute(select(table.c.landlord_id).where(table.c.landlord_id == landlord).with_for_update())
-    live = await live_config(conn, landlord=landlord)
+    return await live_config(conn, landlord=landlord)
+
+
+async def save_config(
+    conn: AsyncConnection,
+    *,
+    landlord: str,
+    config: Mapping[str, Any],
+    sha256: str,
+    now: datetime,
+    applying: Applying | None = None,
+) -> int:
+    """Keep a new version unless the live one means the same. Gives the live version's number."""
+    how = applying or Applying()
+    live = await lock_config(conn, landlord=landlord)
     if live is not None and live.sha256 == sha256:
+        if how.text and (how.text, how.origin) != (live.text, live.origin):
+            await _keep_wording(conn, landlord, live.version, how)
         return live.version
     version = live.version + 1 if live else 1
     row = {"landlord_id": landlord, "version": version, "config": dict(config), "sha256": sha256, "applied_at": now}
+    row |= {"text": how.text, "origin": how.origin, "applied_by": how.by, "note": how.note}
     await conn.execute(landlord_config.insert().values(row))
     return version
+
+
+async def _keep_wording(conn: AsyncConnection, landlord: str, version: int, how: Applying) -> None:
+    """A file's comments and order changed, not its meaning: that is no new version, yet it is what is exported."""
+    at = (landlord_config.c.landlord_id == landlord, landlord_config.c.version == version)
+    await conn.execute(landlord_config.update().where(*at).values(text=how.text, origin=how.origin))
 
 
 async def live_config(conn: AsyncConnection, *, landlord: str) -> StoredConfig | None:
@@ -92,8 +136,16 @@ async def get_config(conn: AsyncConnection, *, landlord: str, version: int) -> S
     return None if row is None else StoredConfig(**row._mapping)
 
 
+async def list_configs(conn: AsyncConnection, *, landlord: str, limit: int = 100) -> list[ConfigVersion]:
+    """The versions, the one in force first."""
+    names = [field.name for field in fields(ConfigVersion)]
+    statement = select(*(landlord_config.c[name] for name in names)).where(landlord_config.c.landlord_id == landlord)
+    statement = statement.order_by(landlord_config.c.version.desc()).limit(limit)
+    return [ConfigVersion(**row._mapping) for row in await conn.execute(statement)]
+
+
 def _configs(landlord: str) -> Select[Any]:
-    names = ("version", "config", "sha256", "applied_at")
+    names = [field.name for field in fields(StoredConfig)]
     return select(*(landlord_config.c[name] for name in names)).where(landlord_config.c.landlord_id == landlord)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Table
 
 from hub.store.roles import Role
-from hub.store.tables import ANYONE, access_token, job, landlord, schedule
+from hub.store.tables import ANYONE, access_token, breaker, job, landlord, schedule
 
 # In a sub-select, so that it is evaluated once per statement; after a transaction the setting is '', not null.
 LANDLORD: Final = "landlord_id = (select nullif(current_setting('app.landlord', true), ''))"
@@ -82,6 +82,11 @@ def _for_dispatch(table: Table) -> list[str]:
         return [
             f"create policy dispatch on {table.name} to {Role.DISPATCH} using (true) with check (true)",
             f"grant select, update (next_run, last_slot) on {table.name} to {Role.DISPATCH}",
+        ]
+    if table is breaker:
+        return [
+            f"create policy dispatch on {table.name} for select to {Role.DISPATCH} using (true)",
+            f"grant select on {table.name} to {Role.DISPATCH}",
         ]
     return []
 

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.store.tables import feed_run, run
 
 AskedBy = Literal["schedule", "operator"]
-RunState = Literal["queued", "running", "done", "failed"]
-FeedRunState = Literal["waiting", "reading", "applying", "applied", "unchanged", "refused", "failed", "skipped"]
+RunState = Literal["queued", "running", "done", "held", "failed"]
+FeedRunState = Literal["waiting", "reading", "applying", "applied", "unchanged", "held", "refused", "failed", "skipped"]
 
 _RUN = ("id", "asked_by", "slot", "feeds", "config_version", "state", "queued_at", "started_at", "finished_at")
 _COUNTS = ("read", "added", "changed", "unchanged", "missing", "returned", "quarantined")
@@ -27,6 +27,8 @@ _FEED_RUN = (
     "error_code",
     "error",
     "hint",
+    "hold_id",
+    "note",
     "files",
     "started_at",
     "finished_at",
@@ -35,7 +37,8 @@ _FEED_RUN = (
 
 @dataclass(frozen=True, slots=True)
 class FeedRun:
-    """What one feed did in a run. `error` and `hint` name file, line and field, and hold no personal data."""
+    """What one feed did in a run. `error` and `hint` name file, line and field, and hold no personal data. `hold_id`:
+    what keeps its data back (its own, or a parent's); `note`: what else a person should know."""
 
     feed: str
     stream: str
@@ -50,6 +53,8 @@ class FeedRun:
     error_code: str | None = None
     error: str | None = None
     hint: str | None = None
+    hold_id: int | None = None
+    note: str | None = None
     files: tuple[str, ...] = ()
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -101,7 +106,9 @@ async def start_run(conn: AsyncConnection, run_id: int, *, now: datetime) -> Non
     await conn.execute(update(run).where(*waiting).values(state="running", started_at=now))
 
 
-async def finish_run(conn: AsyncConnection, run_id: int, *, state: Literal["done", "failed"], now: datetime) -> None:
+async def finish_run(
+    conn: AsyncConnection, run_id: int, *, state: Literal["done", "held", "failed"], now: datetime
+) -> None:
     """Ended, with the time it took."""
     await conn.execute(update(run).where(run.c.id == run_id).values(state=state, finished_at=now))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.store.tables import schedule
 
 _TAKE_DUE: Final = text("""
-    select landlord_id, name, time_zone, next_run from schedule where next_run <= :now
+    select landlord_id, name, time_zone, next_run, connectors from schedule where next_run <= :now
     order by next_run limit :limit for update skip locked""")
 
 # While an earlier slot's run has not begun, a further one would only do the same again.
 _ASK_FOR_RUN: Final = text("""
-    insert into job (landlord_id, queue, kind, dedup_key, order_key, run_at, payload, created_at)
-    select :landlord, :queue, :kind, :dedup_key, :order_key, :now, :payload, :now
+    insert into job (landlord_id, queue, kind, dedup_key, order_key, needs, run_at, payload, created_at)
+    select :landlord, :queue, :kind, :dedup_key, :order_key, nullif(cast(:needs as text[]), '{}'), :now, :payload, :now
     where not exists (
         select from job where landlord_id = :landlord and queue = :queue and kind = :kind and state = 'ready'
           and starts_with(dedup_key, :prefix))
@@ -30,13 +30,15 @@ _ASK_FOR_RUN: Final = text("""
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRow:
-    """One expression of a landlord and the feeds that share it; `next_run` None: only when a person asks."""
+    """One plan of a landlord and the feeds that share it; `next_run` None: only when a person asks. `connectors`: whom
+    its runs call."""
 
     name: str
     time_zone: str
     feeds: tuple[str, ...]
     next_run: datetime | None
     last_slot: datetime | None = None
+    connectors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class DueSchedule:
     name: str
     time_zone: str
     slot: datetime
+    connectors: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -61,9 +64,12 @@ class DueSchedule:
 
 async def list_schedules(conn: AsyncConnection) -> list[ScheduleRow]:
     """The landlord's schedules by name."""
-    names = ("name", "time_zone", "feeds", "next_run", "last_slot")
+    names = ("name", "time_zone", "feeds", "next_run", "last_slot", "connectors")
     rows = await conn.execute(select(*(schedule.c[name] for name in names)).order_by(schedule.c.name))
-    return [ScheduleRow(row.name, row.time_zone, tuple(row.feeds), row.next_run, row.last_slot) for row in rows]
+    return [
+        ScheduleRow(row.name, row.time_zone, tuple(row.feeds), row.next_run, row.last_slot, tuple(row.connectors))
+        for row in rows
+    ]
 
 
 async def put_schedules(conn: AsyncConnection, *, landlord: str, wanted: Sequence[ScheduleRow]) -> bool:
@@ -84,7 +90,7 @@ async def put_schedules(conn: AsyncConnection, *, landlord: str, wanted: Sequenc
 async def take_due(conn: AsyncConnection, *, now: datetime, limit: int) -> list[DueSchedule]:
     """Lock due schedules of all landlords, on a connection of `hub_dispatch`; others' locked ones are passed over."""
     rows = await conn.execute(_TAKE_DUE, {"now": now, "limit": limit})
-    return [DueSchedule(row.landlord_id, row.name, row.time_zone, row.next_run) for row in rows]
+    return [DueSchedule(row.landlord_id, row.name, row.time_zone, row.next_run, tuple(row.connectors)) for row in rows]
 
 
 async def move_on(conn: AsyncConnection, due: DueSchedule, *, next_run: datetime | None) -> None:
@@ -94,9 +100,16 @@ async def move_on(conn: AsyncConnection, due: DueSchedule, *, next_run: datetime
 
 
 async def ask_for_run(
-    conn: AsyncConnection, due: DueSchedule, *, queue: str, kind: str, order_key: str, now: datetime
+    conn: AsyncConnection,
+    due: DueSchedule,
+    *,
+    queue: str,
+    kind: str,
+    order_key: str,
+    now: datetime,
+    more: Mapping[str, str] | None = None,
 ) -> int | None:
-    """The job of a slot. None when an earlier slot of the schedule still waits to begin."""
+    """The job of a slot, `more` in its payload. None when an earlier slot of the schedule still waits to begin."""
     asked: dict[str, Any] = {
         "landlord": due.landlord,
         "queue": queue,
@@ -104,19 +117,22 @@ async def ask_for_run(
         "dedup_key": due.dedup_key,
         "prefix": due.prefix,
         "order_key": order_key,
+        "needs": list(due.connectors),
         "now": now,
-        "payload": {"schedule": due.name, "slot": due.slot.isoformat()},
+        "payload": {"schedule": due.name, "slot": due.slot.isoformat(), **(more or {})},
     }
     return (await conn.execute(_ASK_FOR_RUN, asked)).scalar_one_or_none()
 
 
 def _same(held: ScheduleRow | None, wanted: ScheduleRow) -> bool:
-    return held is not None and (held.time_zone, held.feeds) == (wanted.time_zone, wanted.feeds)
+    if held is None:
+        return False
+    return (held.time_zone, held.feeds, held.connectors) == (wanted.time_zone, wanted.feeds, wanted.connectors)
 
 
 async def _put(conn: AsyncConnection, landlord: str, row: ScheduleRow, held: ScheduleRow | None) -> None:
     keeps_slot = held is not None and held.time_zone == row.time_zone
-    values: dict[str, Any] = {"time_zone": row.time_zone, "feeds": list(row.feeds)}
+    values: dict[str, Any] = {"time_zone": row.time_zone, "feeds": list(row.feeds), "connectors": list(row.connectors)}
     values |= {} if keeps_slot else {"next_run": row.next_run}
     statement = upsert(schedule).values(landlord_id=landlord, name=row.name, **values)
     await conn.execute(statement.on_conflict_do_update(index_elements=["landlord_id", "name"], set_=values))

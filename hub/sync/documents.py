@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hub.errors import HubError, InputRefusedError
+from hub.errors import HubError, InputRefusedError, StorageError
 from hub.records import Reject
 from hub.store.blob_rows import DocumentContent, DocumentToFile, documents_to_file, put_document_files
 from hub.store.handles import Connection
@@ -39,6 +39,8 @@ def _store_all(
     for one in wanted:
         try:
             contents.append(_store(task, reading, key, one))
+        except StorageError:
+            raise  # our own trouble, not the document's
         except HubError as error:
             refused.append(_no_file(one, error))
     return contents, refused

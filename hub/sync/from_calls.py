@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+from hub.jobs.traces import span
 from hub.ports import CallSource
 from hub.store.artifact_rows import Seen
 from hub.sync.claim import claim, pack
@@ -24,7 +25,8 @@ async def readings_of_calls(task: FeedTask) -> AsyncIterator[Reading]:
     began = task.now()
     spool = FolderSpool(task.folder / "replies")
     cursor = task.cursor if task.feed.mode == "delta" else None
-    collected = await in_thread(_pulled, task, connector, cursor, spool)
+    with span("read"):  # asking and reading are one here
+        collected = await in_thread(_pulled, task, connector, cursor, spool)
     packed = await asyncio.to_thread(pack, spool.files, task.folder / "replies.tar")
     seen = Seen(
         feed=task.feed.name,
@@ -37,7 +39,7 @@ async def readings_of_calls(task: FeedTask) -> AsyncIterator[Reading]:
     claimed = await claim(task, seen, packed)
     if task.feed.mode == "delta":
         # Each pull is an input of its own: its refused rows stand beside those of earlier pulls, unless it is the same.
-        collected.place_in(f"run-{claimed.run_id}")
+        collected.place_in(claimed.name)
     yield Reading(seen=(seen,), collected=collected, as_of=began)
 
 

@@ -11,12 +11,14 @@ from itertools import chain, groupby
 from typing import Any, BinaryIO
 
 from hub.errors import InputRefusedError, NotFoundError, RetryableError, Where
+from hub.jobs.traces import span
 from hub.ports import Artifact, FileSource, Spooled
 from hub.store.artifact_rows import Seen, find_applied, see_again
 from hub.store.engine import scope
 from hub.store.feed_states import date_feed
 from hub.sync.claim import claim, refuse
 from hub.sync.collect import collect
+from hub.sync.guard import settle_holds
 from hub.sync.parts import FeedTask, Reading
 from hub.sync.spool import FolderSpool, sha256_of
 from hub.sync.threads import in_thread
@@ -37,12 +39,14 @@ class _Fetched:
     artifact: Artifact
     spooled: Spooled
     seen: Seen
+    beside: tuple[Spooled, ...] = ()
 
 
 async def readings_of_files(task: FeedTask) -> AsyncIterator[Reading]:
     """The feed's new inputs: a snapshot's newest group as one reading, a delta's files one by one in order."""
     source = _source(task)
-    artifacts = await in_thread(source.discover, task.feed)
+    with span("discover"):
+        artifacts = await in_thread(source.discover, task.feed)
     if not artifacts and not task.known:
         raise NotFoundError("the source has no file for this feed", hint="check `files` and whether the export ran")
     units = _units(task, artifacts)
@@ -93,7 +97,7 @@ async def _read_unit(task: FeedTask, source: FileSource[Any], group: Sequence[Ar
     fetched = [await _fetch(task, source, artifact, spool) for artifact in group]
     as_of = min(task.now(), max(artifact.modified for artifact in group))
     done = partial(_done, task, source, group)
-    claims = [await claim(task, one.seen, one.spooled.path) for one in fetched]
+    claims = [await claim(task, one.seen, one.spooled.path, one.beside) for one in fetched]
     if all(one.state == "applied" for one in claims):
         await _see_again(task, fetched, as_of)
         await in_thread(done)
@@ -101,10 +105,11 @@ async def _read_unit(task: FeedTask, source: FileSource[Any], group: Sequence[Ar
     seen = tuple(one.seen for one in fetched)
     batches = chain.from_iterable(source.read(task.feed, one.spooled) for one in fetched)
     try:
-        collected = await in_thread(collect, task.record, batches, task.folder / f"rows-{number}.arrow")
+        with span("read"):
+            collected = await in_thread(collect, task.record, batches, task.folder / f"rows-{number}.arrow")
     except InputRefusedError as error:
         raise await refuse(task, seen, error) from error
-    open_document = partial(_open, task, source, fetched)
+    open_document = partial(open_any, task, source, [one.spooled for one in fetched])
     return Reading(seen=seen, collected=collected, as_of=as_of, open_document=open_document, after=done)
 
 
@@ -115,6 +120,9 @@ async def _see_again(task: FeedTask, fetched: Sequence[_Fetched], as_of: datetim
             for one in fetched:
                 await see_again(conn, landlord=task.landlord, seen=one.seen)
             await date_feed(conn, landlord=task.landlord, feed=task.feed.name, as_of=as_of)
+            note = await settle_holds(task, conn, files=[one.seen.name for one in fetched], as_of=as_of)
+        if note is not None:
+            await task.tell(note=note)
 
 
 def _done(task: FeedTask, source: FileSource[Any], group: Sequence[Artifact]) -> None:
@@ -125,8 +133,9 @@ def _done(task: FeedTask, source: FileSource[Any], group: Sequence[Artifact]) ->
 
 async def _fetch(task: FeedTask, source: FileSource[Any], artifact: Artifact, spool: FolderSpool) -> _Fetched:
     """The file and its companions side by side on disk, and what the content is."""
-    for wanted in (*await in_thread(source.companions, task.feed, artifact), artifact):
-        with spool.create(wanted.name) as sink:
+    companions = await in_thread(source.companions, task.feed, artifact)
+    for wanted in (*companions, artifact):
+        with spool.create(wanted.name) as sink, span("fetch"):
             await in_thread(source.fetch, task.feed, wanted, sink)
     spooled = spool.get(artifact.name, artifact)
     digest = await asyncio.to_thread(sha256_of, [spooled])
@@ -139,15 +148,15 @@ async def _fetch(task: FeedTask, source: FileSource[Any], artifact: Artifact, sp
         modified=artifact.modified,
         group=artifact.group,
     )
-    return _Fetched(artifact, spooled, seen)
+    return _Fetched(artifact, spooled, seen, tuple(spool.get(one.name, one) for one in companions))
 
 
-def _open(task: FeedTask, source: FileSource[Any], fetched: Sequence[_Fetched], name: str) -> BinaryIO:
-    """A document from whichever of the fetched inputs holds it."""
-    *others, last = fetched
+def open_any(task: FeedTask, source: FileSource[Any], inputs: Sequence[Spooled], name: str) -> BinaryIO:
+    """A document from whichever of the spooled inputs holds it."""
+    *others, last = inputs
     for one in others:
         try:
-            return source.open_document(task.feed, one.spooled, name)
+            return source.open_document(task.feed, one, name)
         except NotFoundError:
             continue
-    return source.open_document(task.feed, last.spooled, name)
+    return source.open_document(task.feed, last, name)

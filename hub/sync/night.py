@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from hub.config import LandlordConfig
-from hub.config.landlord_config import parents
+from hub.config import FeedConfig, LandlordConfig
+from hub.config.landlord_config import ancestors, parents
+from hub.domain.replay import Replay
 from hub.errors import (
     DeadlineError,
     HubError,
@@ -20,14 +21,18 @@ from hub.errors import (
     RetryableError,
     UnreachableError,
 )
-from hub.jobs import Job, JobRuntime, LeaseLostError, finish
+from hub.jobs import Job, JobRuntime, LeaseLostError, finish, put_off
+from hub.jobs.traces import span
 from hub.ports import Context, ErpConnector
 from hub.store import job_rows
 from hub.store.connector_states import get_connector_state
 from hub.store.engine import scope
 from hub.store.feed_states import get_feed_state
+from hub.store.gap_rows import find_gaps
 from hub.store.handles import Connection, StoreError
+from hub.store.hold_rows import Hold, supersede_holds, waiting_holds
 from hub.store.landlord_rows import get_config, live_config
+from hub.store.quarantine_rows import feeds_with_parked
 from hub.store.run_rows import (
     FeedRun,
     Run,
@@ -40,12 +45,16 @@ from hub.store.run_rows import (
     start_run,
 )
 from hub.store.vault import get_secrets
+from hub.sync.breaker import note_end, pass_breaker
 from hub.sync.feed import failure, report_failure, sync_feed
-from hub.sync.parts import FeedTask, Progress, SyncParts
-from hub.sync.retention import sweep_expired
+from hub.sync.parts import FeedTask, Progress, SyncParts, log
+from hub.sync.replay import apply_parked, replay_feed
+from hub.sync.retention import sweep_expired, sweep_unnamed
 from hub.sync.spool import spool_folder
 from hub.sync.state import BufferedState
+from hub.sync.storage import disk_trouble_named
 from hub.sync.threads import in_thread
+from hub.telling.alerts import NOTIFY_QUEUE, tell_end_of_run
 
 _GOOD = ("applied", "unchanged")
 _CONNECTOR_IS_OUT = (UnreachableError, DeadlineError, MisconfiguredError)
@@ -56,13 +65,16 @@ async def handle_sync(job: Job, runtime: JobRuntime, parts: SyncParts) -> None:
     """The job of kind `sync`: payload `{run_id}` (an operator asked) or `{schedule, slot}`."""
     run = await _run_of(job, parts)
     try:
-        config = await load_config(parts, job.landlord, run.config_version)
+        # A run that ended because an ERP did not answer goes on with the configuration in force.
+        config = await load_config(parts, job.landlord, None if run.finished_at else run.config_version)
     except HubError:
         async with scope(parts.engine, job.landlord) as conn:
             await finish_run(conn, run.id, state="failed", now=parts.clock.now())
         raise
-    await _Night(parts, job, runtime, run, config).go()
-    await sweep_expired(parts, job.landlord)
+    with span("run", landlord=job.landlord, run=run.id):
+        await _Night(parts, job, runtime, run, config).go()
+    await sweep_expired(parts, job.landlord, raw_days=config.identity.keep_raw_days)
+    await sweep_unnamed(parts, job.landlord)
 
 
 async def load_config(parts: SyncParts, landlord: str, version: int | None = None) -> LandlordConfig:
@@ -95,7 +107,7 @@ async def _run_of_slot(job: Job, conn: Connection, parts: SyncParts) -> int:
     if stored is None:
         raise NotFoundError("the landlord has no configuration", hint="`housing-hub apply landlords/….toml`")
     config = LandlordConfig.from_json(stored.config, parts.registry)
-    feeds = [feed.name for feed in config.feeds if feed.schedule.text == job.payload["schedule"]]
+    feeds = [feed.name for feed in config.feeds if config.plan(feed).text == job.payload["schedule"]]
     slot = datetime.fromisoformat(job.payload["slot"])
     known = await find_run_of_slot(conn, slot=slot, feeds=feeds)
     if known is not None:
@@ -125,41 +137,76 @@ class _Night:
     run: Run
     config: LandlordConfig
     out: dict[str, dict[str, Any]] = field(default_factory=dict)
+    resting: set[str] = field(default_factory=set)
     again: RetryableError | None = None
+    began: datetime = field(init=False)
 
     async def go(self) -> None:
-        now = self.parts.clock.now()
+        self.began = now = self.parts.clock.now()
         async with self._transaction() as conn:
             await end_abandoned_runs(conn, self.run.id, now=now)
             await start_run(conn, self.run.id, now=now)
         done = {report.feed: report for report in self.run.feed_runs if _is_settled(report)}
+        known = {feed.name for feed in self.config.feeds}
         for name in self.run.feeds:
-            if name not in done:
+            if name in known and name not in done:
                 done[name] = await self._one(name)
         if self.again is not None and not self.job.is_last_attempt:
             raise self.again
+        await self._apply_parked(done)
         await self._finish(done)
 
-    async def _finish(self, reports: Mapping[str, FeedRun]) -> None:
-        good = all(report.state in _GOOD for report in reports.values())
+    async def _apply_parked(self, done: dict[str, FeedRun]) -> None:
+        """Lines that waited for what this run brought. Those that cannot be read again go on waiting."""
         async with scope(self.parts.engine, self.job.landlord) as conn:
-            state = "done" if good else "failed"
-            await finish_run(conn, self.run.id, state=state, now=self.parts.clock.now())  # type: ignore[arg-type]  # one of the two
+            waiting = await feeds_with_parked(conn, landlord=self.job.landlord)
+        for name in [feed.name for feed in self.config.feeds if feed.name in waiting]:
+            try:
+                async with self._task(name) as task:
+                    if (report := await apply_parked(task, done.get(name))) is not None:
+                        done[name] = report
+            except (LeaseLostError, StoreError):
+                raise
+            except Exception as error:  # noqa: BLE001  # a plugin may raise anything: the night was good without these
+                log.warning("parked rows of feed %s of %s: %s", name, self.job.landlord, type(error).__name__)
+
+    async def _finish(self, reports: Mapping[str, FeedRun]) -> None:
+        async with scope(self.parts.engine, self.job.landlord) as conn:
+            now, ended = self.parts.clock.now(), reports.values()
+            await finish_run(conn, self.run.id, state=_outcome(ended), now=now)
+            await find_gaps(conn, landlord=self.job.landlord)
+            await tell_end_of_run(conn, self.config, run_id=self.run.id, reports=ended, now=now)
+            await self._leave(conn)
+        seconds = (now - (self.run.started_at or self.began)).total_seconds()
+        self.parts.metrics.count_run(self.job.landlord, ended, seconds=seconds, attempts=self.job.claimed.attempts)
+        self.runtime.bell.ring(NOTIFY_QUEUE)
+
+    async def _leave(self, conn: Connection) -> None:
+        """Done, or to be gone on with when an ERP that is left alone now answers again."""
+        if not self.resting:
             await finish(conn, self.job)
+            return
+        needs = sorted(self.resting)
+        payload, reason = {**self.job.payload, "run_id": self.run.id}, f"waits for {', '.join(needs)} to answer"
+        await put_off(conn, self.job, needs=needs, payload=payload, reason=reason)
 
     async def _one(self, name: str) -> FeedRun:
         """One feed; its connector is skipped once it is known to be out of reach or wrongly set up."""
         connector = self.config.feed(name).connector
         if (cause := self.out.get(connector) or await self._waits(name)) is not None:
             return await self._write(name, {**cause, "state": "skipped", "error": f"not tried: {cause['error']}"})
+        if (hold := await self._hold_above(name)) is not None:
+            return await self._write(name, _waiting_for(hold, self.job.landlord))
         try:
+            if self._calls:
+                await pass_breaker(self.parts, self.config, connector)
             async with self._task(name) as task:
                 return await self._tried(task)
         except (LeaseLostError, StoreError):
             raise
         except Exception as error:  # noqa: BLE001  # a plugin that cannot even be made may raise anything
             facts = self._failure(name, error)
-            self._note(error, connector, facts, is_out=True)
+            await self._note(error, connector, facts, is_out=True)
             return await self._write(name, facts)
 
     async def _waits(self, name: str) -> dict[str, Any] | None:
@@ -178,27 +225,48 @@ class _Night:
                     return self._failure(name, error)
         return None
 
+    async def _hold_above(self, name: str) -> Hold | None:
+        """A hold that still waits of a feed whose rows this feed's rows may refer to."""
+        feed = self.config.feed(name)
+        above = ancestors(feed.stream)
+        async with scope(self.parts.engine, self.job.landlord) as conn:
+            waiting = await waiting_holds(conn)
+        first = (one for one in self.config.feeds if one.connector == feed.connector and one.stream in above)
+        return next((waiting[one.name] for one in first if one.name in waiting), None)
+
     async def _tried(self, task: FeedTask) -> FeedRun:
         try:
-            return await sync_feed(task)
+            replay = Replay.of(self.job.payload)
+            with span("feed", feed=task.feed.name, stream=task.feed.stream):
+                report = await (sync_feed(task) if replay is None else replay_feed(task, replay))
         except LeaseLostError:
             raise
         except Exception as error:  # a plugin may raise anything: it becomes the feed's report
             if isinstance(error, StoreError) and not self.job.is_last_attempt:
                 raise  # our database's trouble, not the feed's: the job is tried again
             facts = self._failure(task.feed.name, error)
-            self._note(error, task.config.connector, facts, is_out=isinstance(error, _CONNECTOR_IS_OUT))
+            await self._note(error, task.config.connector, facts, is_out=isinstance(error, _CONNECTOR_IS_OUT))
             return await report_failure(task, facts)
+        if self._calls:
+            await note_end(self.parts, self.job.landlord, task.config.connector, None)
+        return report
+
+    @property
+    def _calls(self) -> bool:
+        """Whether the ERP is called: what is read again from kept input says nothing of it."""
+        return Replay.of(self.job.payload) is None
 
     def _failure(self, name: str, error: Exception) -> dict[str, Any]:
         plugin = self.config.connectors[self.config.feed(name).connector].plugin
         return failure(error, landlord=self.job.landlord, feed=name, plugin=plugin)
 
-    def _note(self, error: Exception, connector: str, facts: dict[str, Any], *, is_out: bool) -> None:
-        """What an error of one feed means for the others and for the job."""
+    async def _note(self, error: Exception, connector: str, facts: dict[str, Any], *, is_out: bool) -> None:
+        """What an error of one feed means for the others, for its connector and for the job."""
         if is_out:
             self.out[connector] = facts
-        if isinstance(error, RetryableError) and not isinstance(self.again, RateLimitedError):
+        if await note_end(self.parts, self.job.landlord, connector, error):
+            self.resting.add(connector)
+        elif isinstance(error, RetryableError) and not isinstance(self.again, RateLimitedError):
             self.again = error
 
     async def _write(self, name: str, facts: dict[str, Any]) -> FeedRun:
@@ -213,19 +281,21 @@ class _Night:
         before = next((report for report in self.run.feed_runs if report.feed == name), None)
         if before is None:
             return FeedRun(feed=name, stream=self.config.feed(name).stream, state="waiting")
-        return replace(before, state="waiting", error_code=None, error=None, hint=None, finished_at=None)
+        clear = {"error_code": None, "error": None, "hint": None, "hold_id": None, "note": None, "finished_at": None}
+        return replace(before, state="waiting", **clear)  # type: ignore[arg-type]  # names are FeedRun's own
 
     @asynccontextmanager
     async def _task(self, name: str) -> AsyncIterator[FeedTask]:
         feed = self.config.feed(name)
         async with scope(self.parts.engine, self.job.landlord) as conn:
             state = await get_feed_state(conn, landlord=self.job.landlord, feed=name)
+            approved = await self._approved(conn, feed)
         # A delta read under another mapping is read from the start: earlier rows were mapped differently.
         cursor = state.cursor if state and state.mapping_version == feed.mapping_version else None
         async with open_connector(self.parts, self.job.landlord, self.config, feed.connector) as connector:
-            with spool_folder(self.parts.work_dir / "spool") as folder:
+            with disk_trouble_named(), spool_folder(self.parts.work_dir / "spool") as folder:
                 yield FeedTask(
-                    parts=self.parts,
+                    parts=replace(self.parts, raw_days=self.config.identity.keep_raw_days),
                     landlord=self.job.landlord,
                     run_id=self.run.id,
                     config=feed,
@@ -236,7 +306,25 @@ class _Night:
                     known=state is not None,
                     folder=folder,
                     progress=Progress(self._begun(name)),
+                    approved=approved,
                 )
+
+    async def _approved(self, conn: Connection, feed: FeedConfig) -> Hold | None:
+        """What a person let through and is not applied yet. Read under another mapping it would be something else."""
+        hold = (await waiting_holds(conn)).get(feed.name)
+        if hold is None or hold.state != "approved":
+            return None
+        if hold.mapping_version == feed.mapping_version:
+            return hold
+        await supersede_holds(
+            conn,
+            landlord=self.job.landlord,
+            feed=feed.name,
+            run_id=self.run.id,
+            now=self.parts.clock.now(),
+            reason="the feed's mapping changed before it was applied",
+        )
+        return None
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
@@ -248,6 +336,25 @@ class _Night:
         held = await job_rows.extend_lease(conn, self.job.claimed, lease_seconds=self.runtime.lease_seconds)
         if held != "held":
             raise LeaseLostError(f"job {self.job.id} is another worker's now")
+
+
+def _outcome(reports: Collection[FeedRun]) -> Literal["done", "held", "failed"]:
+    """What became of a run whose feeds have all ended."""
+    bad = [report for report in reports if report.state not in _GOOD]
+    if not bad:
+        return "done"
+    return "held" if all(report.hold_id is not None for report in bad) else "failed"
+
+
+def _waiting_for(hold: Hold, landlord: str) -> dict[str, Any]:
+    """The report of a feed whose parents are held: nothing of it is read, so that no line of a delta is lost."""
+    return {
+        "state": "waiting",
+        "hold_id": hold.id,
+        "error_code": "WAITING_FOR_HOLD",
+        "error": f"waiting for hold {hold.id} of {hold.feed}",
+        "hint": f"decide it first: `housing-hub holds show {landlord} {hold.id}`",
+    }
 
 
 def _is_settled(report: FeedRun) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,10 +20,12 @@ from hub.store.blobs import BlobStore
 from hub.store.connector_states import put_connector_state
 from hub.store.engine import scope
 from hub.store.handles import Connection, Engine
+from hub.store.hold_rows import Hold
 from hub.store.run_rows import FeedRun, put_feed_run
 from hub.store.vault import Vault
 from hub.sync.collect import Collected
 from hub.sync.state import BufferedState
+from hub.telling.metrics import FeedMetrics
 
 log = logging.getLogger("hub.sync")
 
@@ -42,6 +44,7 @@ class SyncParts:
     clock: Clock
     work_dir: Path
     raw_days: int = 30
+    metrics: FeedMetrics = field(default_factory=FeedMetrics)
 
 
 @dataclass(slots=True)
@@ -53,7 +56,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class FeedTask:
-    """One feed of one run. `known`: it has been applied before, in whatever run."""
+    """One feed of one run. `known`: it has been applied before, in whatever run. `approved`: the hold whose data a
+    person let through, to be applied now instead of what the source has."""
 
     parts: SyncParts
     landlord: str
@@ -66,6 +70,7 @@ class FeedTask:
     known: bool
     folder: Path
     progress: Progress
+    approved: Hold | None = None
 
     @property
     def record(self) -> type[CanonicalRecord]:

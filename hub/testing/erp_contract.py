@@ -6,6 +6,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -38,6 +39,7 @@ class ErpConnectorContract:
     `connector`: the class. `settings`: the landlord's settings, secrets in clear (the server's are added). `feeds`: by
     name, as in a landlord's file (`stream`, `mode`, `fields`, the connector's own). `nowhere`: settings that lead to
     nobody (a closed port). `refused_rows`: by feed, how many rows of the test data ought to be refused.
+    `older_settings`, `older_feed_settings`: for each older `schema_version`, settings as a landlord wrote them then.
     """
 
     connector: ClassVar[type[ErpConnector[Any]]]
@@ -45,6 +47,8 @@ class ErpConnectorContract:
     feeds: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     nowhere: ClassVar[Mapping[str, Any]] = {}
     refused_rows: ClassVar[Mapping[str, int]] = {}
+    older_settings: ClassVar[Mapping[int, Mapping[str, Any]]] = {}
+    older_feed_settings: ClassVar[Mapping[int, Mapping[str, Any]]] = {}
     network: ClassVar[NetworkPolicy] = LOCAL_NETWORK
 
     @pytest.fixture(scope="class")
@@ -116,6 +120,21 @@ class ErpConnectorContract:
         """A misspelt setting is told, not ignored."""
         with pytest.raises(ValidationError):
             bench.check_settings({**bench.settings, "no_such_setting": "1"})
+
+    def test_settings_of_older_versions_are_taken_over(self) -> None:
+        """What the hub stored under an older `schema_version` is migrated to settings that are accepted today."""
+        for model, older in (
+            (self.connector.settings_model, self.older_settings),
+            (self.connector.feed_settings_model, self.older_feed_settings),
+        ):
+            name, version = model.__name__, model.schema_version
+            promise(isinstance(version, int) and version >= 1, f"{name}.schema_version is {version!r}: count from 1")
+            for earlier in range(1, version):
+                promise(earlier in older, f"no settings of version {earlier} of {name} to try: give an example")
+                try:
+                    model.model_validate(model.migrate(deepcopy(dict(older[earlier])), earlier))
+                except (HubError, ValidationError) as error:
+                    promise(False, f"{name} does not take over its version {earlier}: {error}")
 
     def test_settings_named_like_secrets_are_secret(self) -> None:
         """Passwords, tokens and private keys are `SecretStr`: stored encrypted, never returned."""

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import io
+import os
 import posixpath
 import socket
 import stat
@@ -22,6 +23,7 @@ from hub.errors import (
     MisconfiguredError,
     RetryableError,
     SettingsError,
+    StorageError,
     UnreachableError,
 )
 from hub.wire.deadline import Deadline, Watchdog
@@ -315,8 +317,9 @@ def _guarding(doing: str, deadline: Deadline) -> Iterator[None]:
 def _raise_as_ours(error: Exception, doing: str, deadline: Deadline) -> NoReturn:
     import paramiko
 
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        raise RetryableError(f"{doing}: our own disk is full", hint="make room in the spool folder") from None
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        said = os.strerror(error.errno)
+        raise StorageError(f"{doing}: the hub's own disk fails: {said}", hint="make room in its work folder") from None
     if deadline.passed:
         raise deadline.error(doing) from None
     if isinstance(error, FileNotFoundError):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
 
 import structlog
 
@@ -13,12 +13,14 @@ from hub.jobs import Alarm, ThreadBell, WorkerParts, poll_and_run
 from hub.jobs.health import Health, watch
 from hub.jobs.retry import describe
 from hub.jobs.scheduler import Beat, keep_ticking
+from hub.jobs.traces import exporting
 from hub.store.handles import StoreError
 from hub.store.provision import require_current_schema
 from hub.worker.health import HealthServer
 
 _log: Final = structlog.get_logger(__name__)
 GRACE_SECONDS: Final = 6.0
+ROUND_SECONDS: Final = 60.0
 
 Built = Callable[[], WorkerParts]
 """Builds the parts, inside the event loop that is to use them."""
@@ -41,15 +43,16 @@ async def serve_jobs(
 
     async def work() -> None:
         ready()
-        await poll_and_run(
-            parts.runtime,
-            slots=parts.slots,
-            poll_seconds=parts.poll_seconds,
-            alarms=alarms,
-            stop=stop,
-            grace_seconds=GRACE_SECONDS,
-            pulses=health.pulses,
-        )
+        async with _beside(_make_rounds(parts)):
+            await poll_and_run(
+                parts.runtime,
+                slots=parts.slots,
+                poll_seconds=parts.poll_seconds,
+                alarms=alarms,
+                stop=stop,
+                grace_seconds=GRACE_SECONDS,
+                pulses=health.pulses,
+            )
 
     await _serve(parts, work, health, health_port)
 
@@ -67,16 +70,35 @@ async def _serve(
     _count_rings(parts)
     try:
         await _require_schema(parts)
-        async with HealthServer(health, parts.runtime.metrics, health_port):
-            watching = asyncio.create_task(watch(parts.runtime, parts.slots, health))
-            try:
+        watching = watch(parts.runtime, parts.slots, health)
+        async with HealthServer(health, parts.runtime.metrics, health_port), _beside(watching):
+            with exporting("worker" if health.beat is None else "scheduler"):
                 await work()
-            finally:
-                watching.cancel()
-                with suppress(asyncio.CancelledError):
-                    await watching
     finally:
         await parts.close()
+
+
+@asynccontextmanager
+async def _beside(endless: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs something until the block ends."""
+    task = asyncio.create_task(endless)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _make_rounds(parts: WorkerParts, *, seconds: float = ROUND_SECONDS) -> None:
+    """From time to time, until cancelled; a round that fails or hangs is left to the next."""
+    while parts.rounds is not None:
+        try:
+            async with asyncio.timeout(seconds * 5):
+                await parts.rounds()
+        except (StoreError, TimeoutError) as error:
+            _log.warning("the round was not finished", reason=describe(error))
+        await asyncio.sleep(seconds)
 
 
 def _count_rings(parts: WorkerParts) -> None:

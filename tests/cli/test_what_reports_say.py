@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from hub.cli import operate
 from hub.cli.progress import Story, short, timed
-from hub.cli.reports import figures, print_applied, print_finding, print_quarantine, print_run, problems
+from hub.cli.reports import figures, print_applied, print_finding, print_run, problems
 from hub.ports import Finding
 from hub.services.apply_config import Applied
 from hub.store.run_rows import FeedRun, Run
@@ -112,14 +112,6 @@ def test_a_finding_begins_with_its_mark(capsys: pytest.CaptureFixture[str]) -> N
     assert good.startswith("  ✓ erp")
     assert bad.startswith("  ✗ erp")
     assert hint.strip() == "→ check the password"
-
-
-def test_a_full_page_of_quarantine_says_that_there_may_be_more(capsys: pytest.CaptureFixture[str]) -> None:
-    row = {"feed": "ledger", "file": "f", "line": 1, "field": "kind", "code": "C", "message": "m", "excerpt": None}
-    print_quarantine("les-lilas", [row], limit=1, as_json=False)
-    assert "--limit" in capsys.readouterr().out
-    print_quarantine("les-lilas", [row], limit=2, as_json=False)
-    assert "--limit" not in capsys.readouterr().out
 
 
 def test_times_stand_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:

@@ -432,3 +432,40 @@ def test_a_file_that_is_no_landlords_says_so(tmp_path: Path, content: bytes, sai
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(LandlordFileError, match="cannot be read: No such file"):
         LandlordFile.load(tmp_path / "none.toml")
+
+
+PACED = LANDLORD.replace(
+    'plugin = "lake"\n', 'plugin = "lake"\nmaintenance = ["sun 02:00-06:00"]\nmax_at_once = 2\n', 1
+)
+
+
+def paced(folder: Path, landlord: str = "", feed: str = "") -> LandlordConfig:
+    text = PACED.replace('time_zone = "Europe/Paris"\n', f'time_zone = "Europe/Paris"\n{landlord}\n', 1)
+    return config(folder, text.replace('stream = "ledger_entries"\n', f'stream = "ledger_entries"\n{feed}\n', 1))
+
+
+def test_a_feeds_plan_keeps_out_of_its_landlords_its_own_and_its_erps_closed_hours(tmp_path: Path) -> None:
+    made = paced(tmp_path, 'quiet = ["22:00-04:00"]', 'quiet = ["weekdays 08:00-18:00"]\njitter = "5 minutes"')
+    schedule = made.feed("ledger").schedule.text
+    closed = "not daily 22:00-04:00, not sun 02:00-06:00, not weekdays 08:00-18:00"
+    assert made.plan(made.feed("ledger")).text == f"{schedule}, jitter 300 seconds, {closed}"
+    assert made.connectors["erp"].pace.max_at_once == 2
+    again = LandlordConfig.from_json(made.to_json(), Shelf())
+    assert [again.plan(feed) for feed in again.feeds] == [made.plan(feed) for feed in made.feeds]
+    assert "maintenance" not in made.connectors["erp"].settings
+    assert made.feed("ledger").mapping_version == config(tmp_path).feed("ledger").mapping_version
+
+
+@pytest.mark.parametrize(
+    ("landlord", "feed", "said"),
+    [
+        ('quiet = ["22-4"]', "", "weekdays 08:00-18:00"),
+        ("", 'quiet = ["sometimes"]', "is no window"),
+        ("", 'jitter = "a while"', "5 minutes"),
+        ("", 'jitter = "7 hours"', "six hours"),
+        ('quiet = ["00:00-12:00"]', 'quiet = ["12:00-24:00"]', "leave no time to begin"),
+    ],
+)
+def test_hours_that_cannot_be_kept_are_told(tmp_path: Path, landlord: str, feed: str, said: str) -> None:
+    with pytest.raises(LandlordFileError, match=said):
+        paced(tmp_path, landlord, feed)

@@ -29,6 +29,7 @@ CAUGHT_BY = {
     "check_raises": "test_check_finds_every_step_in_order",
     "odd_error": "test_nobody_at_the_other_end_is_tried_again_later",
     "talkative": "test_no_secret_reaches_a_log",
+    "forgetful": "test_settings_of_older_versions_are_taken_over",
 }
 SUITE = """
 import pytest
@@ -42,6 +43,9 @@ def promises(misdeed):
         def misdeed(cls):
             return misdeed
 
+    if misdeed == "forgetful":
+        renamed = type("Renamed", (hostile_erp.HostileSettings,), {"schema_version": 2})
+        Connector.settings_model = renamed
     Connector.__module__ = "hostile_erp"
 
     class Contract(ErpConnectorContract):
@@ -49,6 +53,7 @@ def promises(misdeed):
         settings = {"password": hostile_erp.PASSWORD, "misdeed": misdeed}
         feeds = {"contracts": {"stream": "contracts", "mode": "delta"}}
         nowhere = {"alive": False}
+        older_settings = {1: settings}
 
         @pytest.fixture(scope="class")
         @classmethod

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
+from hub.domain.plan import Plan
 from hub.jobs import RUN_KIND, RUN_ORDER_KEY, RUN_QUEUE, tick
 from hub.jobs.scheduler import keep_ticking
 from hub.store import schedule_rows
@@ -130,3 +132,36 @@ async def test_the_scheduler_goes_on_ticking_until_it_is_stopped(house: Any) -> 
     async with asyncio.timeout(5):
         await ticking
     assert (runtime.metrics.registry.get_sample_value("hub_scheduler_ticks_total", {"outcome": "done"}) or 0) >= 1
+
+
+async def test_a_plan_with_quiet_hours_is_kept_to_slot_by_slot_and_says_whom_its_runs_call(house: Any) -> None:
+    name = "daily 03:30, not daily 22:00-04:30"  # moved to half past four
+    await _plan(house, RIVES, ScheduleRow(name, PARIS, ("ledger",), SLOT, connectors=("erp",)))
+    assert await tick(house.dispatch_engine, house.clock, CountingBell()) == 1
+    async with house.as_landlord() as conn:
+        (asked,) = (await conn.execute(text("select needs, payload from job"))).all()
+    assert (asked.needs, asked.payload["schedule"]) == (["erp"], name)
+    (row,) = await _planned(house)
+    assert (row.next_run, row.connectors) == (datetime(2026, 11, 21, 3, 30, tzinfo=UTC), ("erp",))
+
+
+async def test_over_the_nights_when_the_clocks_change_every_slot_runs_once(house: Any) -> None:
+    """Hour by hour through both nights, month ends and a 29 February, with two schedulers at each tick."""
+    name = "daily 02:30, jitter 300 seconds, not daily 22:00-02:10"
+    for begin, nights in (((2028, 2, 27), 3), ((2028, 3, 25), 3), ((2028, 10, 28), 3), ((2028, 12, 30), 3)):
+        house.clock.instant = datetime(*begin, 12, tzinfo=UTC)
+        async with house.as_landlord() as conn:
+            await conn.execute(text("delete from schedule"))
+            await conn.execute(text("delete from job"))
+        first = Plan.parse(name).next_after(house.now, PARIS, key=RIVES)
+        await _plan(house, RIVES, ScheduleRow(name, PARIS, ("ledger",), first))
+        for _ in range(24 * nights):
+            house.clock.move(hours=1)
+            ticks = (tick(house.dispatch_engine, house.clock, CountingBell()) for _ in range(2))
+            await asyncio.gather(*ticks)
+            async with house.as_landlord() as conn:
+                await conn.execute(text("update job set state = 'done' where state = 'ready'"))
+        slots = [datetime.fromisoformat(one.payload["slot"]) for one in await _asked(house)]
+        assert [slot.astimezone(ZoneInfo(PARIS)).date() for slot in slots] == [
+            date(*begin) + timedelta(days=night) for night in range(1, nights + 1)
+        ]

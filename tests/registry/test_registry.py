@@ -146,6 +146,7 @@ def test_another_api_is_named_with_both_versions(shop: Shop) -> None:
         (SOUND.replace('name = "{name}"', ""), "Lake.name is None"),
         (SOUND.replace("settings_model = Settings", "settings_model = dict"), "Lake.settings_model is <class 'dict'>"),
         (SOUND.replace("url: str", "network: str"), "Lake.settings_model has a field 'network'"),
+        (SOUND.replace("    url: str", "    schema_version = 0\n    url: str"), "settings_model.schema_version is 0"),
         (SOUND.replace("= Capabilities()", "= {}"), "Lake.capabilities is {}"),
     ],
 )

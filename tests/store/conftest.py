@@ -289,7 +289,9 @@ def _value(table: Table, name: str, kind: Any, person: int) -> Any:
         return ("site", "person")[person - 1]
     plain = {str: f"{name} {person}", int: 1000 + person, bool: True, bytes: bytes([person])}
     if kind.python_type is UUID:
-        return uuid5(NAMESPACE_OID, f"{table.name} {name} {person}")
+        other = name.removesuffix("_id")  # of a table, without a foreign key: the person's row there
+        named = f"{other} id" if other in metadata.tables else f"{table.name} {name}"
+        return uuid5(NAMESPACE_OID, f"{named} {person}")
     return {"state": "ready", "role": "holder"}.get(name, plain[kind.python_type])
 
 

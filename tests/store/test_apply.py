@@ -75,7 +75,7 @@ async def test_a_changed_row_carries_the_run_and_the_new_values(housed: Any, fir
     assert found == [("E1", "LOG corrigé", True), ("E2", "APL 06/18", False)]
 
 
-@pytest.mark.parametrize("stream", [Stream.CONTRACTS, Stream.PARTIES, Stream.LEDGER_ENTRIES, Stream.RENT_NOTICE_LINES])
+@pytest.mark.parametrize("stream", [Stream.ACCOUNTS, Stream.PARTIES, Stream.LEDGER_ENTRIES, Stream.RENT_NOTICE_LINES])
 async def test_an_absent_row_is_marked_once_and_comes_back(housed: Any, first_night: Night, stream: Stream) -> None:
     first, second = first_night[stream]
     assert await housed.apply(stream, first) == ApplyResult(unchanged=1, missing=1)
@@ -85,6 +85,29 @@ async def test_an_absent_row_is_marked_once_and_comes_back(housed: Any, first_ni
     assert await housed.versions() == marked
     assert await housed.apply(stream, first, second) == ApplyResult(unchanged=1, returned=1)
     assert await housed.ask(f"select count(*) from {_table(stream)} where missing_since is not null") == [0]
+
+
+async def test_an_absent_contract_is_marked_then_closed_once_each_and_comes_back(
+    housed: Any, first_night: Night
+) -> None:
+    closed = "select count(*) from contract where closed_at is not null"
+    first, second = first_night[Stream.CONTRACTS]
+    assert await housed.apply(Stream.CONTRACTS, first, run_id=11) == ApplyResult(unchanged=1, missing=1)
+    assert await housed.ask(closed) == [0]
+    assert await housed.apply(Stream.CONTRACTS, first, run_id=12) == ApplyResult(unchanged=1)
+    assert await housed.ask(closed) == [1]
+    seen = await housed.versions()
+    assert await housed.apply(Stream.CONTRACTS, first, run_id=13) == ApplyResult(unchanged=1)
+    assert await housed.versions() == seen
+    assert await housed.apply(Stream.CONTRACTS, first, second, run_id=14) == ApplyResult(unchanged=1, returned=1)
+    assert await housed.ask(closed) == [0]
+
+
+async def test_an_incomplete_snapshot_closes_nothing(housed: Any, first_night: Night) -> None:
+    first, _ = first_night[Stream.CONTRACTS]
+    await housed.apply(Stream.CONTRACTS, first, run_id=11)
+    await housed.apply(Stream.CONTRACTS, first, run_id=12, complete=False)
+    assert await housed.ask("select count(*) from contract where closed_at is not null") == [0]
 
 
 async def test_a_returning_row_takes_its_new_values(housed: Any, first_night: Night) -> None:

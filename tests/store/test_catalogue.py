@@ -86,6 +86,7 @@ def test_what_is_open_to_all_landlords_is_listed(catalogue: Connection) -> None:
         text("select tablename, policyname, roles::text[], cmd from pg_policies where qual not like '%app.landlord%'")
     )
     assert sorted(map(tuple, wide)) == [
+        ("breaker", "dispatch", ["hub_dispatch"], "SELECT"),
         ("job", "dispatch", ["hub_dispatch"], "ALL"),
         ("landlord", "directory", ["hub_api", "hub_sync"], "SELECT"),
         ("schedule", "dispatch", ["hub_dispatch"], "ALL"),

@@ -109,7 +109,7 @@ async def test_requests_read_and_write_nothing(enter: Enter, table: Table, probe
                 await _count(conn, table)
 
 
-@pytest.mark.parametrize("table", [param for param in TABLES if param.id not in ("job", "schedule")])
+@pytest.mark.parametrize("table", [param for param in TABLES if param.id not in ("breaker", "job", "schedule")])
 async def test_the_dispatcher_sees_no_other_table(enter: Enter, table: Table) -> None:
     async with enter(Role.DISPATCH, HERE) as conn:
         with _refused():

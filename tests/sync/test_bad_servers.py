@@ -114,7 +114,8 @@ async def test_one_feed_wrongly_set_up_does_not_stop_the_others(home: Any) -> No
 
 async def test_a_refused_row_that_is_told_again_and_again_waits_once(home: Any) -> None:
     """A delta asks again for its last days: the same reply brings no further rows into quarantine."""
-    await home.apply(SOAP, lambda text: text.replace('LOG = "rent"\n', ""))
+    tolerant = "[feeds.ledger]\nmax_rejected = 1_000_000\n"
+    await home.apply(SOAP, lambda text: text.replace('LOG = "rent"\n', "").replace("[feeds.ledger]\n", tolerant))
     counts = []
     for _ in range(3):
         report = await home.feed(SOAP, "ledger")
@@ -127,12 +128,12 @@ async def test_a_refused_row_that_is_told_again_and_again_waits_once(home: Any) 
 
 
 @pytest.mark.parametrize("slug", BOTH)
-async def test_an_erp_that_is_away_is_called_again_later_and_later_and_then_given_up(home: Any, slug: str) -> None:
+async def test_an_erp_that_is_away_is_called_again_later_and_later_and_then_left_alone(home: Any, slug: str) -> None:
     before = await untouched(home, slug)
     home.sandbox.stop()
     run_id = await home.ask(slug, "sites", "units")
     waits = []
-    for attempt in range(1, 5):
+    for attempt in (1, 2):
         assert 1 == await home.work()
         run, job = await home.run(slug, run_id), await home.job()
         assert ("running", "ready", attempt) == (run.state, job.state, job.attempts)
@@ -141,11 +142,13 @@ async def test_an_erp_that_is_away_is_called_again_later_and_later_and_then_give
         waits.append(job.run_at - home.clock.now())
         home.clock.instant = job.run_at
     assert sorted(waits) == waits
-    assert waits[-1] > 10 * waits[0] > timedelta(0)
+    assert waits[-1] > 2 * waits[0] > timedelta(0)
 
     assert 1 == await home.work()
     assert "failed" == (await home.run(slug, run_id)).state
-    assert "done" == (await home.job()).state
+    job = await home.job()
+    assert ("ready", ["erp"]) == (job.state, job.needs), "it goes on once the ERP answers (test_breaker_nights)"
+    assert 0 == await home.work()
     assert before == await untouched(home, slug)
 
 

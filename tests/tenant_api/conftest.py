@@ -232,7 +232,7 @@ def pdf() -> bytes:
     return PDF
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def seeds_of() -> type[Seeds]:
     return Seeds
 

@@ -19,7 +19,7 @@ query Home {
     contracts(first: 50) { nodes {
       reference status unit { typology address { line1 postalCode city } }
       parties { displayName role }
-      accounts { kind balance { amount currency } dueNow { amount } asOf
+      accounts { kind balance { amount currency } dueNow { amount } asOf incomplete
         ledger(first: 20) {
           nodes { postedOn kind label amount { amount } runningBalance { amount } } pageInfo { endCursor hasNextPage }
         }

@@ -121,6 +121,9 @@ class Account(Node):
     as_of: datetime | None = strawberry.field(
         description="When the landlord's system was last read for this account: nothing here is older."
     )
+    incomplete: bool = strawberry.field(
+        description="True while entries, notices or prices of it could not be read yet: the figures may change soon."
+    )
 
     @classmethod
     def of(cls, facts: AccountFacts) -> Account:
@@ -133,6 +136,7 @@ class Account(Node):
             balance_on=facts.balance_on,
             due_now=money(facts.due_now_cents),
             as_of=facts.as_of,
+            incomplete=facts.incomplete,
         )
 
     @strawberry.field(description="The contracts it covers.")

@@ -18,7 +18,7 @@ class AccountRow:
     """An account. `balance_cents` is the ERP's own where it gives one; sums are over the entries held, in cents.
 
     `due_debits_cents`: what has fallen due up to the day asked about; `credits_cents`: all credits, negative.
-    `as_of`: when the older of its two feeds (accounts, ledger) was last read.
+    `as_of`: when the older of its two feeds (accounts, ledger) was last read. `incomplete`: figures of it are refused.
     """
 
     id: UUID
@@ -34,6 +34,7 @@ class AccountRow:
     credits_cents: int
     last_posted_on: date | None
     as_of: datetime | None
+    incomplete: bool
 
 
 # PostgreSQL sums a bigint as numeric; a landlord's whole ledger stays inside a bigint (hub.domain.money).
@@ -48,8 +49,10 @@ _FIGURES = """
 _AS_OF = """(
     select min(f.as_of) from feed_state f
     where f.landlord_id = a.landlord_id and f.source = a.source and f.stream in ('accounts', 'ledger_entries'))"""
+_INCOMPLETE = """exists (
+    select from account_gap g where g.landlord_id = a.landlord_id and g.account_id = a.id)"""
 _SUMS = ("entries", "entries_cents", "due_debits_cents", "credits_cents", "last_posted_on")
-_COLUMNS = listed(AccountRow, "a", as_of=_AS_OF, **{name: f"figures.{name}" for name in _SUMS})
+_COLUMNS = listed(AccountRow, "a", as_of=_AS_OF, incomplete=_INCOMPLETE, **{name: f"figures.{name}" for name in _SUMS})
 _ORDER = "a.kind <> 'rent', a.number, a.id"
 
 _OF_CONTRACTS = text(f"""

@@ -108,7 +108,11 @@ def _with_units(contracts: str) -> TextClause:
 
 _FOUND = """
     select *, case status when 'ended' then 0 when 'upcoming' then 1 else 2 end as standing
-    from contract where id = any(cast(:ids as uuid[]))"""
+    from (
+        select id, landlord_id, reference, customer_ref, starts_on, ends_on, notice_on, move_out_on, due_day,
+          deposit_cents, case when closed_at is null then status else 'ended' end as status
+        from contract where id = any(cast(:ids as uuid[]))
+    ) as shown"""
 _BY_IDS = _with_units(_FOUND)
 _PAGE = _with_units(f"""
     select * from ({_FOUND}) as found

@@ -13,14 +13,29 @@ from hub.store.tables.landlords import (
     landlord_config,
     landlord_key,
 )
-from hub.store.tables.work import artifact, feed_run, feed_state, job, quarantine, run, schedule
+from hub.store.tables.telling import alert, told
+from hub.store.tables.work import (
+    account_gap,
+    artifact,
+    breaker,
+    feed_run,
+    feed_state,
+    hold,
+    job,
+    quarantine,
+    run,
+    schedule,
+)
 
 __all__ = [
     "ANYONE",
     "STREAM_TABLES",
     "access_token",
+    "account_gap",
+    "alert",
     "artifact",
     "blob",
+    "breaker",
     "connector_secret",
     "connector_state",
     "contact_hours",
@@ -29,6 +44,7 @@ __all__ = [
     "external_key",
     "feed_run",
     "feed_state",
+    "hold",
     "job",
     "landlord",
     "landlord_config",
@@ -38,4 +54,5 @@ __all__ = [
     "run",
     "schedule",
     "table_of",
+    "told",
 ]

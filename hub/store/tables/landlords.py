@@ -24,7 +24,19 @@ landlord_config = landlord_table(
     Column("version", Integer, nullable=False),
     Column("config", JSONB, nullable=False),
     Column("sha256", Text, nullable=False),
+    Column(
+        "text",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="the landlord's file as written, comments included; empty of versions from before files were kept",
+    ),
+    Column(
+        "origin", Text, nullable=False, server_default="file", comment="file | export | rollback: what was put in force"
+    ),
     Column("applied_at", DateTime(timezone=True), nullable=False),
+    Column("applied_by", Text, nullable=False, server_default=""),
+    Column("note", Text),
     refers([], "landlord", to=()),
     key=("version",),
     comment="Numbered versions of a landlord's file as applied, secrets by reference only; the highest is live.",

@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, T
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from hub.store.tables.base import landlord_table, refers
+from hub.store.tables.canonical import MY_ACCOUNTS
 
 job = landlord_table(
     "job",
@@ -14,6 +15,7 @@ job = landlord_table(
     Column("kind", Text, nullable=False),
     Column("dedup_key", Text, nullable=False),
     Column("order_key", Text),
+    Column("needs", ARRAY(Text), comment="connectors; claimed while the breaker of one of them lets it pass"),
     Column("state", Text, nullable=False, server_default="ready", comment="ready | leased | done | dead"),
     Column("run_at", DateTime(timezone=True), nullable=False),
     Column("lease_until", DateTime(timezone=True)),
@@ -47,6 +49,12 @@ job = landlord_table(
         "id",
         postgresql_where=text("state in ('ready', 'leased') and order_key is not null"),
     ),
+    Index(
+        "job_needs_idx",
+        "landlord_id",
+        "id",
+        postgresql_where=text("state in ('ready', 'leased') and needs is not null"),
+    ),
     Index("job_due_idx", "queue", "run_at", postgresql_where=text("state = 'ready'")),
     Index("job_finished_idx", "landlord_id", "finished_at", postgresql_where=text("state in ('done', 'dead')")),
     Index("job_lease_idx", "lease_until", postgresql_where=text("state = 'leased'")),
@@ -55,13 +63,29 @@ job = landlord_table(
 
 schedule = landlord_table(
     "schedule",
-    Column("name", Text, nullable=False, comment="the expression, e.g. daily 04:30; feeds sharing it run as one night"),
+    Column("name", Text, nullable=False, comment="the plan, e.g. daily 04:30; feeds sharing it run as one night"),
     Column("time_zone", Text, nullable=False),
     Column("feeds", ARRAY(Text), nullable=False),
+    Column("connectors", ARRAY(Text), nullable=False, server_default="{}"),
     Column("next_run", DateTime(timezone=True)),
     Column("last_slot", DateTime(timezone=True)),
     Index("schedule_due_idx", "next_run"),
     key=("name",),
+)
+
+breaker = landlord_table(
+    "breaker",
+    Column("connector", Text, nullable=False),
+    Column("max_at_once", Integer, nullable=False, server_default="1"),
+    Column("state", Text, nullable=False, server_default="closed", comment="closed | open | half_open"),
+    Column("failures", Integer, nullable=False, server_default="0", comment="one after the other, until now"),
+    Column("trips", Integer, nullable=False, server_default="0", comment="times opened since it was last closed"),
+    Column("open_until", DateTime(timezone=True)),
+    Column("opened_at", DateTime(timezone=True), comment="when this outage began"),
+    Column("last_error_code", Text),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    key=("connector",),
+    comment="Whether a connector's ERP may be called, and by how many jobs at once: the claim looks here.",
 )
 
 run = landlord_table(
@@ -71,7 +95,7 @@ run = landlord_table(
     Column("slot", DateTime(timezone=True)),
     Column("feeds", ARRAY(Text), nullable=False),
     Column("config_version", Integer, nullable=False),
-    Column("state", Text, nullable=False, server_default="queued", comment="queued | running | done | failed"),
+    Column("state", Text, nullable=False, server_default="queued", comment="queued | running | done | held | failed"),
     Column("queued_at", DateTime(timezone=True), nullable=False),
     Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
@@ -87,7 +111,7 @@ feed_run = landlord_table(
         "state",
         Text,
         nullable=False,
-        comment="waiting | reading | applying | applied | unchanged | refused | failed | skipped",
+        comment="waiting | reading | applying | applied | unchanged | held | refused | failed | skipped",
     ),
     Column("read", BigInteger, nullable=False, server_default="0"),
     Column("added", BigInteger, nullable=False, server_default="0"),
@@ -99,6 +123,8 @@ feed_run = landlord_table(
     Column("error_code", Text),
     Column("error", Text, comment="what happened, naming file, line and field; no personal data"),
     Column("hint", Text),
+    Column("hold_id", BigInteger, comment="what keeps the data of this feed back"),
+    Column("note", Text, comment="what else a person should know"),
     Column("files", ARRAY(Text), nullable=False, server_default="{}"),
     Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
@@ -130,9 +156,11 @@ artifact = landlord_table(
     Column("size", BigInteger, nullable=False),
     Column("modified", DateTime(timezone=True)),
     Column("group_key", Text, nullable=False, server_default=""),
-    Column("state", Text, nullable=False, comment="claimed | applied | refused | superseded"),
+    Column("state", Text, nullable=False, comment="claimed | applied | held | refused | superseded"),
     Column("run_id", BigInteger, nullable=False),
     Column("blob_id", Uuid),
+    Column("beside_id", Uuid, comment="blob of the companions fetched along with it"),
+    Column("ordinal", BigInteger, Identity(), nullable=False, comment="the order in which inputs were first claimed"),
     Column("claimed_at", DateTime(timezone=True), nullable=False),
     Index(None, "landlord_id", "feed", "name"),
     key=("feed", "sha256", "mapping_version"),
@@ -150,8 +178,22 @@ quarantine = landlord_table(
     Column("code", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("excerpt", Text),
-    Column("state", Text, nullable=False, server_default="open", comment="open | superseded"),
+    Column("artifact", Text, nullable=False, server_default="", comment="sha256 of the raw input the row stands in"),
+    Column("about", Text, comment="external id of the account, contract or notice the row concerns"),
+    Column("about_type", Text),
+    Column("needs_type", Text, comment="what a parked row waits for: the object of this kind named by its excerpt"),
+    Column(
+        "state",
+        Text,
+        nullable=False,
+        server_default="open",
+        comment="open | parked | applied | dismissed | superseded",
+    ),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("settled_at", DateTime(timezone=True)),
+    Column("settled_by", Text, comment="who dismissed it"),
+    Column("settled_run", BigInteger, comment="the run that applied it"),
+    Column("reason", Text, comment="why it was dismissed"),
     Index(
         "quarantine_open_key",
         "landlord_id",
@@ -161,9 +203,44 @@ quarantine = landlord_table(
         "field",
         "code",
         unique=True,
-        postgresql_where=text("state = 'open'"),
+        postgresql_where=text("state in ('open', 'parked')"),
     ),
     Index(None, "landlord_id", "feed", "state"),
     key=("id",),
     comment="Rows that could not be read or applied, each with its place and reason; personal values masked.",
+)
+
+account_gap = landlord_table(
+    "account_gap",
+    Column("account_id", Uuid, nullable=False),
+    Column("quarantine_id", BigInteger, nullable=False),
+    refers(["quarantine_id"], "quarantine"),
+    Index(None, "landlord_id", "quarantine_id"),
+    key=("account_id", "quarantine_id"),
+    person=f"account_id = {MY_ACCOUNTS}",
+    comment="Accounts with rows in quarantine: what a tenant may know of it, and nothing more.",
+)
+
+hold = landlord_table(
+    "hold",
+    Column("id", BigInteger, Identity(), nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("feed", Text, nullable=False),
+    Column("mapping_version", Text, nullable=False),
+    Column("artifacts", ARRAY(Text), nullable=False, comment="sha256 of each raw input, in order"),
+    Column("files", ARRAY(Text), nullable=False),
+    Column("as_of", DateTime(timezone=True), nullable=False),
+    Column("reasons", JSONB, nullable=False, comment="rule, figure, limit and sentence of each"),
+    Column("diff", JSONB, nullable=False, comment="counts and a few references; no personal data"),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("decided_by", Text),
+    Column("decision_reason", Text),
+    Column("superseded_by_run", BigInteger),
+    refers(["run_id"], "run"),
+    Index("hold_open_key", "landlord_id", "feed", unique=True, postgresql_where=text("state in ('open', 'approved')")),
+    Index(None, "landlord_id", "superseded_by_run"),
+    key=("id",),
+    comment="Data that waits for a person: open | approved (to be applied) | applied | rejected | superseded.",
 )

@@ -66,6 +66,14 @@ class SoapConnector(CallSource[SoapSettings]):
             empty = arrow_schema(RECORDS[feed.stream]).empty_table()
             yield Batch(empty, lines=[], cursor=asking.progress.reached)
 
+    def read(self, feed: Feed, replies: Sequence[Spooled]) -> Iterator[Batch]:
+        settings = _settings_of(feed)
+        asked_first = settings.for_each is not None and settings.for_each.operation is not None
+        for reply in replies[1:] if asked_first else replies:
+            marks = self._marks(reply, rows=settings.rows, namespace=settings.namespace)
+            if judge(marks, self.settings.messages, operation=settings.operation, silence=settings.silence, secrets=()):
+                yield from _read(feed, settings, reply)
+
     def close(self) -> None:
         if self._http is not None:
             self._http.close()
@@ -200,13 +208,7 @@ class SoapConnector(CallSource[SoapSettings]):
         return asking.spool.get(name), digest.hexdigest()
 
     def _rows(self, asking: Asking, reply: Spooled) -> Iterator[Batch]:
-        mapper, path = _mapper_of(asking.feed), asking.settings.cursor and asking.settings.cursor.path
-        columns = tuple(dict.fromkeys((*mapper.columns, path))) if path else mapper.columns
-        with reply.open() as stream:
-            for rows in read_xml(stream, asking.settings.rows, columns, file=reply.name):
-                if path:
-                    asking.progress.see(rows.table.column(path).to_pylist())
-                yield _mapped(mapper, rows, reply.name)
+        return _read(asking.feed, asking.settings, reply, asking.progress)
 
     def _filled(self, asking: Asking, template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         known = {"cursor": asking.progress.since, "today": asking.today, "user": self.settings.user, **values}
@@ -233,6 +235,17 @@ def _mapper_of(feed: Feed) -> RowMapper:
     if feed.mapper is None:
         raise SettingsError(f"feed {feed.name} has no mapping", hint=f"write [feeds.{feed.name}.fields]")
     return feed.mapper
+
+
+def _read(feed: Feed, settings: CallFeed, reply: Spooled, progress: Progress | None = None) -> Iterator[Batch]:
+    """The rows of one reply; `progress` takes note of their cursor."""
+    mapper, path = _mapper_of(feed), progress and settings.cursor and settings.cursor.path
+    columns = tuple(dict.fromkeys((*mapper.columns, path))) if path else mapper.columns
+    with reply.open() as stream:
+        for rows in read_xml(stream, settings.rows, columns, file=reply.name):
+            if path and progress:
+                progress.see(rows.table.column(path).to_pylist())
+            yield _mapped(mapper, rows, reply.name)
 
 
 def _mapped(mapper: RowMapper, rows: Rows, file: str) -> Batch:

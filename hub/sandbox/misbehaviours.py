@@ -1,0 +1,86 @@
+"""The ways the sandbox's ERPs can misbehave: what each does on the wire, and what an operator should then see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hub.sandbox.model import Landlord
+
+SOAP: Landlord = "rives-doise"
+SFTP: Landlord = "cite-des-tilleuls"
+
+
+@dataclass(frozen=True, slots=True)
+class Misbehaviour:
+    """`not_for`: why a landlord's ERP cannot do it. `needs_night`: it shows in a new night's data, so one passes.
+    `is_of_door`: it is about calls and connections, not about what they bring."""
+
+    wire: str
+    seen: str
+    not_for: Mapping[Landlord, str] | None = None
+    needs_night: bool = False
+    is_of_door: bool = False
+
+
+_FILES_ONLY = {SOAP: "its ERP answers calls: there are no files"}
+
+MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
+    "hang": Misbehaviour(
+        "requests are taken and never answered",
+        "feeds failed with DEADLINE or UNREACHABLE, tried again",
+        is_of_door=True,
+    ),
+    "drip": Misbehaviour(
+        "answers come a few bytes a second", "feeds failed with DEADLINE, tried again", is_of_door=True
+    ),
+    "fault": Misbehaviour("every request fails", "feeds failed with RETRYABLE, tried again", is_of_door=True),
+    "busy": Misbehaviour("`too busy`, or the connection is refused", "feeds failed, tried again", is_of_door=True),
+    "truncate-contracts": Misbehaviour(
+        "the contracts end in the middle of a row; a control file tells what there should be",
+        "feed contracts refused with INPUT_REFUSED (SOAP: failed), nothing changed",
+    ),
+    "truncate": Misbehaviour(
+        "the newest file whose name begins with FILE (SOAP: the reply of operation FILE) ends in the middle of a row",
+        "that feed refused with INPUT_REFUSED (SOAP: failed), nothing changed",
+    ),
+    "drop-contracts": Misbehaviour(
+        "three contracts in ten are missing, with a control file that agrees", "feed contracts held"
+    ),
+    "wrong-landlord": Misbehaviour("the contracts of another landlord", "feed contracts held"),
+    "rename-header": Misbehaviour(
+        "the contracts' status has another name (ETAT → STATUT)", "feed contracts refused or failed, the column named"
+    ),
+    "move-column": Misbehaviour("the contracts' status comes last", "nothing: columns are found by name"),
+    "new-code": Misbehaviour(
+        "two entries of the night carry a code nobody announced (NVX)",
+        "two lines quarantined with UNKNOWN_CODE, the others applied",
+        needs_night=True,
+    ),
+    "stale": Misbehaviour("yesterday's export again, under today's name", "held as stale, or nothing new"),
+    "resend": Misbehaviour(
+        "the newest ledger file again, under another name", "nothing: it is known by its content", _FILES_ONLY
+    ),
+    "orphan-entry": Misbehaviour(
+        "a new account's first entry comes before the account",
+        "one line parked until its account comes, then applied by itself",
+        needs_night=True,
+    ),
+    "host-key": Misbehaviour(
+        "the server shows another host key",
+        "feeds failed with MISCONFIGURED before the hub logs in",
+        {SOAP: "its ERP answers over HTTP: there is no host key"},
+        is_of_door=True,
+    ),
+    "skip-sequence": Misbehaviour(
+        "the night's ledger comes in three files, the second of which is missing",
+        "entries missing until it is sent after all",
+        _FILES_ONLY,
+        needs_night=True,
+    ),
+    "start-late": Misbehaviour(
+        "a month passes, of which the ledger tells the last day only; balances know better",
+        "entries missing until they are sent after all",
+        needs_night=True,
+    ),
+}
