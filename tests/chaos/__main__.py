@@ -1,0 +1,118 @@
+"""`make chaos`: everything a hub consists of is killed again and again; afterwards nothing is lost and nothing doubled.
+
+Exits with 0 when all is as it would have been undisturbed, with 1 and a sentence for each difference otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from blows import draw, told
+from fleet import BOTH, Fleet, HarnessError
+from mortal_process import MISTAKES
+from nights import Story
+from onlookers import Told
+from verdict import differences, digest
+
+WORKERS: Final = 3
+
+
+def main() -> int:
+    asked = _parser().parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    try:
+        wrong = asyncio.run(_kills(asked, folder))
+    except HarnessError as error:
+        wrong = [str(error)]
+    for sentence in wrong:
+        _say(f"WRONG  {sentence}")
+    if wrong:
+        _say(f"seed {asked.seed}; logs are kept in {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 1 if wrong else 0
+
+
+async def _kills(asked: argparse.Namespace, folder: Path) -> list[str]:
+    """The same nights twice: with blows, and without."""
+    blows = draw(asked.seed, asked.kills, workers=WORKERS)
+    _say(f"seed {asked.seed}: {told(blows)}")
+    began = time.monotonic()
+    mistake = {"mistake": asked.mistake} if asked.mistake else {}
+    with _hook() as hook:
+        async with Fleet(folder / "struck", workers=WORKERS, hook=hook.url, asked=mistake) as fleet:
+            struck = Story(fleet, hook, seed=asked.seed, blows=blows, say=_voice(asked))
+            await struck.live()
+    with _hook() as hook:
+        async with Fleet(folder / "calm", workers=1, hook=hook.url) as fleet:
+            calm = Story(fleet, hook, seed=asked.seed, blows=[], say=_voice(asked))
+            await calm.live(nights=struck.lived.nights - 2)
+    _report(struck, calm, seconds=time.monotonic() - began)
+    wrong = list(differences(struck, calm))
+    if wrong:
+        _keep(folder, struck, calm)
+    return wrong
+
+
+def _report(struck: Story, calm: Story, *, seconds: float) -> None:
+    lived, facts = struck.lived, struck.lived.facts
+    _say(f"fell     {told(lived.struck)}; {lived.zombies} worker frozen over a night")
+    _say(
+        f"nights   {lived.nights}; runs asked {lived.asked}, of them again in the morning {lived.asked_again}; jobs "
+        f"{facts['jobs']}, taken up again {facts['taken up again']} times, replayed by hand {lived.replayed}"
+    )
+    _say(f"told     {len(struck.told.messages)} messages, repeated {struck.told.repeats}")
+    answers, away = sum(one.answers for one in struck.tenants), sum(one.away for one in struck.tenants)
+    back = f"; back at most {max(lived.back):.1f} s after a kill" if lived.back else ""
+    _say(f"API      {answers} answers, {away} times away{back}")
+    for slug in BOTH:
+        mine, other = digest(lived.dumps[slug]), digest(calm.lived.dumps[slug])
+        lines = len(calm.lived.dumps[slug].splitlines())
+        _say(f"dump     {slug}: {mine}, undisturbed {other}, {lines} lines")
+    _say(f"took     {seconds:.0f} s, of them undisturbed {calm.lived.seconds:.0f} s")
+
+
+def _keep(folder: Path, *stories: Story) -> None:
+    for name, story in zip(("struck", "calm"), stories, strict=True):
+        for slug, dump in story.lived.dumps.items():
+            (folder / f"{name}-{slug}.dump").write_text(dump, encoding="utf-8")
+
+
+@contextmanager
+def _hook() -> Iterator[Told]:
+    hook = Told()
+    try:
+        yield hook
+    finally:
+        hook.close()
+
+
+def _voice(asked: argparse.Namespace) -> Callable[[str], None]:
+    return _say if asked.verbose else lambda sentence: None
+
+
+def _say(sentence: str) -> None:
+    sys.stdout.write(f"{sentence}\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
+    parser.add_argument("--kills", type=int, default=500, help="SIGKILLs, all kinds together")
+    parser.add_argument("--seed", type=int, default=1, help="of the blows and of the nights between them")
+    parser.add_argument("--mistake", choices=MISTAKES, help="build a mistake in: the trial has to find it out")
+    parser.add_argument("--verbose", action="store_true", help="say each night")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
