@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from blows import draw, told
 from fleet import BOTH, Fleet, HarnessError
@@ -22,8 +21,6 @@ from mortal_process import MISTAKES
 from nights import Story
 from onlookers import Told
 from verdict import differences, digest
-
-WORKERS: Final = 3
 
 
 def main() -> int:
@@ -44,12 +41,12 @@ def main() -> int:
 
 async def _kills(asked: argparse.Namespace, folder: Path) -> list[str]:
     """The same nights twice: with blows, and without."""
-    blows = draw(asked.seed, asked.kills, workers=WORKERS)
+    blows = draw(asked.seed, asked.kills, workers=asked.workers)
     _say(f"seed {asked.seed}: {told(blows)}")
     began = time.monotonic()
     mistake = {"mistake": asked.mistake} if asked.mistake else {}
     with _hook() as hook:
-        async with Fleet(folder / "struck", workers=WORKERS, hook=hook.url, asked=mistake) as fleet:
+        async with Fleet(folder / "struck", workers=asked.workers, hook=hook.url, asked=mistake) as fleet:
             struck = Story(fleet, hook, seed=asked.seed, blows=blows, say=_voice(asked))
             await struck.live()
     with _hook() as hook:
@@ -108,6 +105,7 @@ def _say(sentence: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
     parser.add_argument("--kills", type=int, default=500, help="SIGKILLs, all kinds together")
+    parser.add_argument("--workers", type=int, default=3, help="worker processes that are killed")
     parser.add_argument("--seed", type=int, default=1, help="of the blows and of the nights between them")
     parser.add_argument("--mistake", choices=MISTAKES, help="build a mistake in: the trial has to find it out")
     parser.add_argument("--verbose", action="store_true", help="say each night")

@@ -35,32 +35,33 @@ class Blow:
 
 
 def draw(seed: int, kills: int, *, workers: int) -> list[Blow]:
-    """A plan with exactly so many SIGKILLs: 4 % of the API, 4 % of the scheduler, 4 % of the broker, the rest of whole
-    workers; beside them a database crash for every hundred, and a flush and a freeze for every twenty-five.
+    """A plan with so many SIGKILLs: 4 % of the API, 4 % of the scheduler, 4 % of the broker, the rest of whole workers;
+    beside them a database crash for every hundred, and a flush and a freeze for every twenty-five.
 
-    The first one always catches the first night's ledger in the middle of its write.
+    The first one always catches the first night's ledger in the middle of its write, and takes all workers. With fewer
+    than ten there is little more.
     """
-    if kills < 1:
-        return []
     chance = Random(f"{seed}/blows")
-    each = max(1, kills // 25)
-    blows = [_single(chance, kind) for kind in ("api", "scheduler", "broker") for _ in range(min(each, kills // 8))]
-    first = Blow("mid-write", victims=min(workers, kills - len(blows)), how="ledger_entry")
+    each = max(1, kills // 25) if kills >= 10 else 0
+    blows = [_single(chance, kind) for kind in ("api", "scheduler", "broker") for _ in range(each)]
+    first = Blow("mid-write", victims=workers, how="ledger_entry")
     left = kills - len(blows) - first.kills
     while left > 0:
-        blow = _of_workers(chance, min(workers, left))
+        blow = _of_workers(chance, left, workers)
         blows.append(blow)
         left -= blow.kills
-    blows += [_single(chance, "database", how=CRASHES[number % 3]) for number in range(max(1, kills // 100))]
+    crashes = max(1, kills // 100) if each else 0
+    blows += [_single(chance, "database", how=CRASHES[number % 3]) for number in range(crashes)]
     blows += [_single(chance, kind) for kind in ("flush", "freeze") for _ in range(each)]
     chance.shuffle(blows)
     return [first, *blows]
 
 
-def _of_workers(chance: Random, most: int) -> Blow:
-    if most > 1 and chance.random() < 0.1:
-        return Blow("mid-write", victims=most, how=chance.choice(TABLES))
-    return Blow("workers", victims=min(chance.choice(AT_ONCE), most), after=chance.uniform(0, REACH))
+def _of_workers(chance: Random, left: int, workers: int) -> Blow:
+    if left >= workers and chance.random() < 0.1:
+        return Blow("mid-write", victims=workers, how=chance.choice(TABLES))
+    victims = min(chance.choice(AT_ONCE), workers, left)
+    return Blow("workers", victims=victims, after=chance.uniform(0, REACH))
 
 
 def _single(chance: Random, kind: Kind, how: str = "") -> Blow:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
+from nursery import Child, Nursery
 from psycopg.rows import namedtuple_row
 
 from hub.bootstrap import OperatorParts, build_operator
@@ -44,7 +45,7 @@ class HarnessError(Exception):
     """Something never came: the sentence says what."""
 
 
-async def until(done: Callable[[], Awaitable[T]], what: str, *, seconds: float = 120, every: float = 0.05) -> T:
+async def until(done: Callable[[], Awaitable[T]], what: str, *, seconds: float = 120, every: float = 0.1) -> T:
     """Wait until `done` gives something true; give that. A database that does not answer meanwhile is asked again."""
     deadline = time.monotonic() + seconds
     while True:
@@ -80,7 +81,7 @@ class Fleet:
         folder: Path,
         *,
         workers: int,
-        contracts: int = 24,
+        contracts: int = 12,
         hook: str = "",
         broker: bool = True,
         asked: Mapping[str, Any] | None = None,
@@ -89,7 +90,7 @@ class Fleet:
         self.asked = {"lease": LEASE, "first_wait": 0.3, "folder": str(folder), **(asked or {})}
         self.postgres = EmbeddedPostgres(folder)
         self.valkey = EmbeddedValkey(folder)
-        self.processes: dict[str, Guarded] = {}
+        self.processes: dict[str, Guarded | Child] = {}
         self.frozen: set[str] = set()
         self._names = [f"worker-{number}" for number in range(workers)]
         self._with_broker = broker
@@ -129,6 +130,7 @@ class Fleet:
             database_url=url, broker_url=broker, data_dir=self.folder, master_key=_KEY, profile="developer"
         )
         self.parts = build_operator(settings, bell=make_bell(broker, lasting=True))
+        self.nursery = Nursery(self.folder / "logs/nursery.log")
         await self._start_sandbox()
         for name in (*self._names, "scheduler", "api"):
             self.start(name)
@@ -152,7 +154,7 @@ class Fleet:
 
     def _ours(self, text: str) -> str:
         """A night begins when the harness says so, and the harness is told of bad ones."""
-        text = text.replace('schedule = "every 60 seconds"', 'schedule = "daily 03:00"')
+        text = text.replace('schedule = "every 60 seconds"', 'schedule = "every 9999 hours"')
         if not self.hook:
             return text
         hook = f'webhook = "{self.hook}"\nsecret = {{ file = "../hook_secret" }}\n'
@@ -165,13 +167,18 @@ class Fleet:
 
     def start(self, name: str) -> None:
         """Start a process, or start it again."""
-        mortal = [sys.executable, str(Path(__file__).with_name("mortal_process.py"))]
-        argv = {"api": [sys.executable, "-m", "hub.cli", "api"], "scheduler": [*mortal, "scheduler"]}
-        self._run(name, argv.get(name, mortal))
+        if name == "api":
+            self._run(name, [sys.executable, "-m", "hub.cli", "api"])
+            return
+        arguments = ["scheduler"] if name == "scheduler" else []
+        self.processes[name] = self.nursery.start(arguments, self.environment, self._log(name))
+
+    def _log(self, name: str) -> Path:
+        return self.folder / "logs" / f"{name}.log"
 
     def _run(self, name: str, argv: list[str]) -> None:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **getattr(self, "environment", {})}
-        self.processes[name] = Guarded(argv, log=self.folder / "logs" / f"{name}.log", env=environment, cwd=ROOT)
+        self.processes[name] = Guarded(argv, log=self._log(name), env=environment, cwd=ROOT)
 
     async def kill(self, *names: str) -> None:
         """SIGKILL them at one instant, and wait until they are gone."""
@@ -179,7 +186,7 @@ class Fleet:
             os.kill(self.processes[name].pid, signal.SIGKILL)
         await asyncio.gather(*(self._gone(self.processes[name]) for name in names))
 
-    async def _gone(self, process: Guarded) -> int:
+    async def _gone(self, process: Guarded | Child) -> int:
         async def gone() -> bool:
             return process.ended() is not None
 
@@ -252,11 +259,13 @@ class Fleet:
 
     async def close(self) -> None:
         for process in self.processes.values():
-            with suppress(ProcessLookupError):
+            if process.ended() is None:
                 os.kill(process.pid, signal.SIGCONT)
         if hasattr(self, "parts"):
             await self.parts.close()
         await asyncio.gather(*(asyncio.to_thread(process.stop) for process in self.processes.values()))
+        if hasattr(self, "nursery"):
+            await asyncio.to_thread(self.nursery.close)
         await asyncio.to_thread(self.valkey.stop)
         await asyncio.to_thread(self.postgres.stop)
 

@@ -28,7 +28,7 @@ from hub.store.engine import scope
 from hub.store.job_rows import replay
 
 MAX_BLOWS = 5
-MONTH = 31
+LONG = 16
 NIGHT_SECONDS = 300.0
 EXCUSED_SECONDS = 3.0
 BLOCKED = """
@@ -51,6 +51,7 @@ FACTS = {
     "documents without their file": """
         select (select count(*) from document)
             - (select count(distinct (landlord_id, document_id)) from document_file)""",
+    "holds that wait": "select count(*) from hold where state in ('open', 'approved')",
     "problems still open": "select count(*) from alert where state = 'open'",
 }
 SLOT = "update schedule set next_run = now() where landlord_id = %s"
@@ -106,6 +107,7 @@ class Story:
 
     async def night(self, *, days: int, bad: bool = False, zombie: bool = False) -> None:
         """One night of both landlords, to its good end."""
+        began = time.monotonic()
         if days:
             await self.fleet.sandbox(do="night", nights=days)
         if bad:
@@ -124,7 +126,8 @@ class Story:
             await self.ask(SFTP)
             await until(self._is_quiet, "the night ends", seconds=NIGHT_SECONDS)
         await self._make_good()
-        self.say(f"night {self.lived.nights}: {len(self.lived.struck)} blows so far, {len(self.blows)} to come")
+        seconds, fallen = time.monotonic() - began, len(self.lived.struck)
+        self.say(f"night {self.lived.nights}: {seconds:.1f} s, {fallen} blows so far, {len(self.blows)} to come")
 
     async def ask(self, slug: str, *, by_clock: bool = False) -> None:
         """Ask for a sync: the slot of the schedule comes, or a person asks."""
@@ -248,10 +251,10 @@ class Story:
     # --- the last two nights ------------------------------------------------------------------------------------------
 
     async def _last_two(self, *, zombie: bool) -> None:
-        """A month passes before each, so that every balance is another one."""
+        """So many days pass before each that balances are others."""
         await asyncio.gather(*self._beside)
-        await self.night(days=MONTH, zombie=zombie)
-        await self.night(days=MONTH)
+        await self.night(days=LONG, zombie=zombie)
+        await self.night(days=LONG)
         if zombie:
             await self._thaw_it()
 
@@ -282,7 +285,7 @@ class Story:
     async def _tenants(self) -> AsyncIterator[None]:
         """From the first night on, a tenant of each landlord asks the API all the time."""
         self.tenants = [await self._tenant(slug) for slug in BOTH]
-        asking = [asyncio.create_task(tenant.ask_for_ever(every=0.1)) for tenant in self.tenants]
+        asking = [asyncio.create_task(tenant.ask_for_ever(every=0.25)) for tenant in self.tenants]
         try:
             yield
         finally:

@@ -14,6 +14,7 @@ ZERO = (
     "slots with two runs",
     "inputs claimed and not settled",
     "documents without their file",
+    "holds that wait",
     "problems still open",
     "folders left in the spool",
 )
