@@ -20,14 +20,20 @@ from fleet import BOTH, Fleet, HarnessError
 from mortal_process import MISTAKES
 from nights import Story
 from onlookers import Told
+from trials import broker, neighbour, poison
 from verdict import differences, digest
+
+TRIALS = ("nights", "broker", "poison", "neighbour")
 
 
 def main() -> int:
-    asked = _parser().parse_args()
+    parser = _parser()
+    asked = parser.parse_args()
+    if unknown := set(asked.trials) - set(TRIALS):
+        parser.error(f"no such trial: {', '.join(sorted(unknown))}")
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
-        wrong = asyncio.run(_kills(asked, folder))
+        wrong = asyncio.run(_all(asked, folder))
     except HarnessError as error:
         wrong = [str(error)]
     for sentence in wrong:
@@ -39,7 +45,23 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-async def _kills(asked: argparse.Namespace, folder: Path) -> list[str]:
+async def _all(asked: argparse.Namespace, folder: Path) -> list[str]:
+    """Each trial asked for, one after the other."""
+    wrong: list[str] = []
+    for trial in asked.trials or TRIALS:
+        match trial:
+            case "nights":
+                wrong += await _nights(asked, folder)
+            case "broker":
+                wrong += await broker(folder, seed=asked.seed, kills=asked.broker_kills, say=_say)
+            case "poison":
+                wrong += await poison(folder, say=_say)
+            case "neighbour":
+                wrong += await neighbour(folder, say=_say)
+    return wrong
+
+
+async def _nights(asked: argparse.Namespace, folder: Path) -> list[str]:
     """The same nights twice: with blows, and without."""
     blows = draw(asked.seed, asked.kills, workers=asked.workers)
     _say(f"seed {asked.seed}: {told(blows)}")
@@ -104,7 +126,9 @@ def _say(sentence: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
-    parser.add_argument("--kills", type=int, default=500, help="SIGKILLs, all kinds together")
+    parser.add_argument("trials", nargs="*", metavar="trial", help=f"{', '.join(TRIALS)}; all unless told")
+    parser.add_argument("--kills", type=int, default=500, help="SIGKILLs during the nights, all kinds together")
+    parser.add_argument("--broker-kills", type=int, default=20, help="SIGKILLs of the broker in the trial of that name")
     parser.add_argument("--workers", type=int, default=3, help="worker processes that are killed")
     parser.add_argument("--seed", type=int, default=1, help="of the blows and of the nights between them")
     parser.add_argument("--mistake", choices=MISTAKES, help="build a mistake in: the trial has to find it out")

@@ -72,8 +72,8 @@ async def persistently(ask: Callable[[], Awaitable[T]], *, seconds: float = 60) 
 class Fleet:
     """An async context: everything runs when it is entered, and is stopped when it is left.
 
-    `asked` goes to workers and schedulers (mortal_process.py). With `sandbox` False there are no landlords' ERPs, and
-    with `broker` False nothing answers where the broker should be.
+    `asked` goes to workers and schedulers (mortal_process.py). `hook` is told of bad nights. With `broker` False
+    nothing answers where the broker should be; `patience` is how many seconds an ERP has for one exchange.
     """
 
     def __init__(
@@ -84,9 +84,10 @@ class Fleet:
         contracts: int = 12,
         hook: str = "",
         broker: bool = True,
+        patience: int | None = None,
         asked: Mapping[str, Any] | None = None,
     ) -> None:
-        self.folder, self.contracts, self.hook = folder, contracts, hook
+        self.folder, self.contracts, self.hook, self.patience = folder, contracts, hook, patience
         self.asked = {"lease": LEASE, "first_wait": 0.3, "folder": str(folder), **(asked or {})}
         self.postgres = EmbeddedPostgres(folder)
         self.valkey = EmbeddedValkey(folder)
@@ -155,6 +156,9 @@ class Fleet:
     def _ours(self, text: str) -> str:
         """A night begins when the harness says so, and the harness is told of bad ones."""
         text = text.replace('schedule = "every 60 seconds"', 'schedule = "every 9999 hours"')
+        if self.patience is not None:
+            network = "[connectors.erp.network]\n"
+            text = text.replace(network, f"{network}total_seconds = {self.patience}\n")
         if not self.hook:
             return text
         hook = f'webhook = "{self.hook}"\nsecret = {{ file = "../hook_secret" }}\n'
