@@ -27,9 +27,7 @@ class Notes:
 
     async def ask(self, kind: str = "note", **payload: Any) -> str:
         """Ask for one more; gives its key."""
-        key = f"{kind}-{len(self.keys):05}"
-        self.keys.append(key)
-        parts = self.fleet.parts
+        key, parts = f"{kind}-{len(self.keys):05}", self.fleet.parts
 
         async def enqueue() -> None:
             async with scope(parts.sync.engine, self.landlord) as conn:
@@ -44,6 +42,7 @@ class Notes:
                 )
 
         await persistently(enqueue)
+        self.keys.append(key)
         parts.bell.ring(RUN_QUEUE)
         return key
 

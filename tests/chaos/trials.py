@@ -115,7 +115,7 @@ async def _without_broker(folder: Path, say: Say, count: int = 200) -> list[str]
     return wrong + ([f"{row.by_bell} jobs by a bell that is not there"] if row.by_bell else [])
 
 
-async def poison(folder: Path, *, say: Say, count: int = 100, killers: int = 5) -> list[str]:
+async def poison(folder: Path, *, say: Say, count: int = 100) -> list[str]:
     """So many jobs that go wrong every time, some of them taking their worker along; sound ones go on meanwhile."""
     async with Fleet(folder / "poison", workers=3) as fleet:
         bad, good = Notes(fleet, landlord=SFTP), Notes(fleet)
@@ -126,7 +126,7 @@ async def poison(folder: Path, *, say: Say, count: int = 100, killers: int = 5) 
                 await asyncio.sleep(5)
                 poisoned = time.time()
                 for number in range(count):
-                    how = "kill" if number % (count // killers) == 0 else "raise"
+                    how = "kill" if number % 20 == 0 else "raise"
                     await bad.ask("poison", how=how)
                 await until(lambda: _all_dead(fleet), "all poison is given up on", seconds=300)
                 ended = time.time()
@@ -141,9 +141,10 @@ async def poison(folder: Path, *, say: Say, count: int = 100, killers: int = 5) 
         noted = await good.differences()
     silent = sum(not row.last_error for row in dead)
     undone = sum(row.state != "done" for row in replayed)
+    killers = sum("worker was lost" in (row.last_error or "") for row in dead)
     say(
-        f"poison   {len(dead)} jobs dead with a reason in {ended - poisoned:.0f} s, {killers} of them by killing their "
-        f"workers; {len(good.keys)} others waited {before:.2f} s before and {during:.2f} s meanwhile (p95); "
+        f"poison   {len(dead)} jobs dead with a reason in {ended - poisoned:.0f} s, {killers} of them because "
+        f"their workers died; {len(good.keys)} others waited {before:.2f} s before and {during:.2f} s meanwhile (p95); "
         f"{len(replayed) - undone} done when replayed"
     )
     wrong = [f"{silent} dead without a reason"] if silent else []
