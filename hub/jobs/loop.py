@@ -53,12 +53,13 @@ class Pulse:
 
     slots: int
     busy: int = 0
+    alone: int = 0
     last_claim: float = field(default_factory=time.monotonic)
 
     @property
     def full(self) -> bool:
-        """Whether every slot has a job; it does not look for more then."""
-        return self.busy >= self.slots
+        """Whether every slot has a job, or one that is to be alone; it does not look for more then."""
+        return self.busy >= self.slots or self.alone > 0
 
 
 class QueueLoop:
@@ -93,14 +94,14 @@ class QueueLoop:
         started = 0
         while not self._stopping:
             free = self.pulse.slots - len(self._running)
-            if free <= 0:
+            if free <= 0 or self.pulse.alone:
                 await asyncio.wait({*self._running, self._stopped}, return_when=asyncio.FIRST_COMPLETED)
                 continue
             jobs = await self._claim(free, woken_by)
             for claimed in jobs:
                 self._start(claimed)
             started += len(jobs)
-            if len(jobs) < free:
+            if len(jobs) < free and not self.pulse.alone:
                 break
         return started
 
@@ -141,6 +142,7 @@ class QueueLoop:
         self._runtime.metrics.started.labels(self._queue, claimed.woken_by).inc()
         task = asyncio.create_task(self._work(claimed))
         self._running.add(task)
+        self.pulse.alone += claimed.alone
         task.add_done_callback(self._running.discard)
         self._count_running(1)
 
@@ -150,6 +152,7 @@ class QueueLoop:
             await self._purge(claimed.landlord)
         finally:
             self._count_running(-1)
+            self.pulse.alone -= claimed.alone
             if claimed.order_key is not None:
                 self._alarm.set(claimed.woken_by)  # the next of its key may go now
 

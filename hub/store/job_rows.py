@@ -15,6 +15,8 @@ from hub.errors import InvalidAskError, NotFoundError
 from hub.store.tables import job
 
 WokenBy = Literal["bell", "poll"]
+SUSPECT_AFTER: Final = 2
+"""Attempts after which a job whose worker is lost again is run alone."""
 
 
 def _passes(job: str) -> str:
@@ -63,20 +65,30 @@ _BURY_ABANDONED: Final = text("""
     from abandoned a where job.landlord_id = a.landlord_id and job.id = a.id
     returning job.kind""")
 
+# A job whose worker was lost twice may be what kills them: it is claimed with no other beside it.
 _CLAIM: Final = text(f"""
-    with expired as (
+    with suspect as (
         select landlord_id, id from job
-        where queue = :queue and state = 'leased' and lease_until < now() and attempts < max_attempts
+        where queue = :queue and state = 'leased' and lease_until < now()
+          and attempts >= {SUSPECT_AFTER} and attempts < max_attempts
+        order by lease_until limit 1 for update skip locked),
+    expired as (
+        select landlord_id, id from job
+        where queue = :queue and state = 'leased' and lease_until < now()
+          and attempts < {SUSPECT_AFTER} and attempts < max_attempts and not exists (select from suspect)
         order by lease_until limit :slots for update skip locked),
     due as (
         select landlord_id, id from job j
         where queue = :queue and state = 'ready' and run_at <= :now and {_MAY_START}
+          and not exists (select from suspect)
         order by run_at, id limit :slots for update of j skip locked),
-    chosen as (select * from expired union all select * from due limit :slots)
+    chosen as (
+        select *, true as alone from suspect
+        union all (select *, false from expired union all select *, false from due limit :slots))
     update job set state = 'leased', token = token + 1, attempts = attempts + 1, woken_by = :woken_by,
         lease_until = now() + make_interval(secs => :lease_seconds)
     from chosen c where job.landlord_id = c.landlord_id and job.id = c.id
-    returning job.landlord_id, job.id, job.kind, job.order_key, job.token, job.attempts, job.max_attempts""")
+    returning job.landlord_id, job.id, job.kind, job.order_key, job.token, job.attempts, job.max_attempts, c.alone""")
 
 _BEAT: Final = text("""
     with mine as (
@@ -94,7 +106,10 @@ _OVERDUE: Final = text(f"""
 
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
-    """A job leased to us: what the dispatcher may see of it. Every later write is guarded by `token`."""
+    """A job leased to us: what the dispatcher may see of it. Every later write is guarded by `token`.
+
+    `alone`: it may be what killed its workers, so nothing is to be started beside it.
+    """
 
     landlord: str
     id: int
@@ -105,6 +120,7 @@ class ClaimedJob:
     attempts: int
     max_attempts: int
     woken_by: WokenBy
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +211,8 @@ async def claim(
 ) -> Claim:
     """Lease up to `slots` jobs of all landlords, on a connection of `hub_dispatch`.
 
-    Ready and due by business time `now`, or leased to a worker that died (by database time). Commit, then run them.
+    Ready and due by business time `now`, or leased to a worker that died (by database time); one that lost its worker
+    twice comes by itself. Commit, then run them.
     """
     buried = (await conn.execute(_BURY_ABANDONED, {"queue": queue, "now": now})).scalars().all()
     asked = {"queue": queue, "slots": slots, "lease_seconds": lease_seconds, "now": now, "woken_by": woken_by}
@@ -211,6 +228,7 @@ async def claim(
             attempts=row.attempts,
             max_attempts=row.max_attempts,
             woken_by=woken_by,
+            alone=row.alone,
         )
         for row in rows
     ]

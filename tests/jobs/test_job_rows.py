@@ -135,6 +135,20 @@ async def test_a_job_whose_workers_keep_dying_becomes_a_dead_letter_with_its_rea
     assert row.last_error == "its worker was lost during the last of 2 attempts"
 
 
+async def test_jobs_that_lost_their_worker_twice_are_claimed_one_by_one_with_nothing_beside_them(house: Any) -> None:
+    lost = [await house.ask(key) for key in ("one", "two", "three")]
+    for _ in range(2):
+        assert [job.alone for job in await house.claim(lease_seconds=0.02)] == [False] * 3
+        await asyncio.sleep(0.05)
+    fresh = await house.ask("fresh")
+
+    claims = [await house.claim() for _ in range(5)]
+
+    assert [[job.alone for job in jobs] for jobs in claims] == [[True], [True], [True], [False], []]
+    assert sorted(job.id for jobs in claims[:3] for job in jobs) == lost
+    assert [job.id for job in claims[3]] == [fresh]
+
+
 async def test_a_job_given_back_is_ready_at_once_and_the_attempt_is_not_counted(house: Any) -> None:
     await house.ask()
     (claimed,) = await house.claim()

@@ -45,6 +45,32 @@ async def test_one_ring_empties_the_queue_however_few_the_slots(house: Any) -> N
     assert {row.woken_by for row in await house.jobs()} == {"bell"}
 
 
+async def test_nothing_is_started_beside_a_job_that_lost_its_workers(house: Any) -> None:
+    running: set[str] = set()
+    beside: dict[str, set[str]] = {}
+
+    async def looking_round(job: Job, runtime: JobRuntime) -> None:
+        running.add(job.payload["key"])
+        beside[job.payload["key"]] = set(running)
+        await asyncio.sleep(0.2)
+        running.discard(job.payload["key"])
+
+    for key in ("lost one", "lost two"):
+        await house.ask(key)
+    for _ in range(2):
+        assert len(await house.claim(lease_seconds=0.02)) == 2
+        await asyncio.sleep(0.05)
+    for key in ("fresh one", "fresh two"):
+        await house.ask(key)
+
+    loop = house.start(house.runtime({"note": looking_round}))
+    await house.until(lambda: _all_done(house))
+    await loop.stop()
+
+    assert [beside[key] for key in ("lost one", "lost two")] == [{"lost one"}, {"lost two"}]
+    assert {"fresh one", "fresh two"} in beside.values(), "the others go side by side again"
+
+
 async def test_one_ring_carries_a_whole_chain_of_ordered_jobs_in_their_order(house: Any) -> None:
     order: list[str] = []
 

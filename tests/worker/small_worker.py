@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 import time
 from typing import Any
@@ -47,6 +49,12 @@ async def hang_in_thread(job: Job, runtime: JobRuntime) -> None:
     await asyncio.to_thread(time.sleep, 60)
 
 
+async def take_the_worker_along(job: Job, runtime: JobRuntime) -> None:
+    """What a crash in a library does."""
+    await asyncio.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def build(asked: dict[str, Any]) -> WorkerParts:
     dispatch = make_engine(role_url(asked["url"], Role.DISPATCH, None), Role.DISPATCH)
     sync = make_engine(role_url(asked["url"], Role.SYNC, None), Role.SYNC, pool_size=10)
@@ -55,7 +63,12 @@ def build(asked: dict[str, Any]) -> WorkerParts:
         dispatch_engine=dispatch,
         sync_engine=sync,
         clock=SystemClock(),
-        handlers={"note": note, "slow_at_first": slow_at_first, "hang_in_thread": hang_in_thread},
+        handlers={
+            "note": note,
+            "slow_at_first": slow_at_first,
+            "hang_in_thread": hang_in_thread,
+            "take_the_worker_along": take_the_worker_along,
+        },
         bell=bell,
         lease_seconds=asked.get("lease", 30),
     )

@@ -52,6 +52,26 @@ async def test_workers_killed_again_and_again_lose_nothing_and_double_nothing(fa
     assert not any(row.last_error for row in rows), "no effect was tried a second time"
 
 
+async def test_a_job_that_kills_every_worker_takes_no_other_job_along(farm: Any) -> None:
+    await farm.ask("killer", kind="take_the_worker_along")
+    keys = [f"sound {number}" for number in range(3)]
+    for key in keys:
+        await farm.ask(key, seconds=0.5)
+    worker = farm.start(lease=1)
+
+    async def settled() -> bool:
+        nonlocal worker
+        if worker.popen.poll() is not None:
+            worker = farm.start(lease=1)
+        return not {row.state for row in await farm.jobs()} & {"ready", "leased"}
+
+    await farm.until(settled, seconds=120)
+    rows = await farm.jobs()
+    assert [row.state for row in rows] == ["dead", "done", "done", "done"]
+    assert rows[0].last_error == "its worker was lost during the last of 5 attempts"
+    assert await farm.remembered() == keys
+
+
 async def test_with_a_broker_nearly_every_job_is_started_by_the_bell(farm: Any, broker_url: str) -> None:
     worker, bell = farm.start(broker=broker_url, poll=2), make_bell(broker_url)
     await farm.until(lambda: _rung(farm, bell))
