@@ -55,7 +55,7 @@ async def _all(asked: argparse.Namespace, folder: Path) -> list[str]:
             case "broker":
                 wrong += await broker(folder, seed=asked.seed, kills=asked.broker_kills, say=_say)
             case "poison":
-                wrong += await poison(folder, say=_say, count=asked.poison_jobs)
+                wrong += await poison(folder, say=_say, count=asked.poison_jobs, killers=asked.killers)
             case "neighbour":
                 wrong += await neighbour(folder, say=_say)
     return wrong
@@ -129,7 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("trials", nargs="*", metavar="trial", help=f"{', '.join(TRIALS)}; all unless told")
     parser.add_argument("--kills", type=int, default=500, help="SIGKILLs during the nights, all kinds together")
     parser.add_argument("--broker-kills", type=int, default=20, help="SIGKILLs of the broker in the trial of that name")
-    parser.add_argument("--poison-jobs", type=int, default=100, help="jobs that go wrong every time; 1 in 20 kills")
+    parser.add_argument("--poison-jobs", type=int, default=100, help="jobs that go wrong every time")
+    parser.add_argument("--killers", type=int, default=1, help="how many of them kill their worker")
     parser.add_argument("--workers", type=int, default=3, help="worker processes that are killed")
     parser.add_argument("--seed", type=int, default=1, help="of the blows and of the nights between them")
     parser.add_argument("--mistake", choices=MISTAKES, help="build a mistake in: the trial has to find it out")

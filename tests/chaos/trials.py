@@ -115,7 +115,7 @@ async def _without_broker(folder: Path, say: Say, count: int = 200) -> list[str]
     return wrong + ([f"{row.by_bell} jobs by a bell that is not there"] if row.by_bell else [])
 
 
-async def poison(folder: Path, *, say: Say, count: int = 100) -> list[str]:
+async def poison(folder: Path, *, say: Say, count: int = 100, killers: int = 1) -> list[str]:
     """So many jobs that go wrong every time, some of them taking their worker along; sound ones go on meanwhile."""
     async with Fleet(folder / "poison", workers=3) as fleet:
         bad, good = Notes(fleet, landlord=SFTP), Notes(fleet)
@@ -126,13 +126,13 @@ async def poison(folder: Path, *, say: Say, count: int = 100) -> list[str]:
                 await asyncio.sleep(5)
                 poisoned = time.time()
                 for number in range(count):
-                    how = "kill" if number % 20 == 0 else "raise"
+                    how = "kill" if number < killers else "raise"
                     await bad.ask("poison", how=how)
                 await until(lambda: _all_dead(fleet), "all poison is given up on", seconds=300)
                 ended = time.time()
             await good.all_done()
             dead = await fleet.sql(_POISON)
-            before, during = await _p95(fleet, began, poisoned), await _p95(fleet, poisoned, ended)
+            before, during = await _waited(fleet, began, poisoned), await _waited(fleet, poisoned, ended)
             (fleet.folder / CURED).touch()
             await _replay_all(fleet, [row.id for row in dead])
             replayed = await fleet.sql(_POISON)
@@ -141,13 +141,14 @@ async def poison(folder: Path, *, say: Say, count: int = 100) -> list[str]:
         noted = await good.differences()
     silent = sum(not row.last_error for row in dead)
     undone = sum(row.state != "done" for row in replayed)
-    killers = sum("worker was lost" in (row.last_error or "") for row in dead)
+    by_worker = sum("worker was lost" in (row.last_error or "") for row in dead)
     say(
-        f"poison   {len(dead)} jobs dead with a reason in {ended - poisoned:.0f} s, {killers} of them because "
-        f"their workers died; {len(good.keys)} others waited {before:.2f} s before and {during:.2f} s meanwhile (p95); "
+        f"poison   {len(dead)} jobs dead with a reason in {ended - poisoned:.0f} s, {by_worker} of them because "
+        f"their workers died; {len(good.keys)} others waited {before} before and {during} meanwhile; "
         f"{len(replayed) - undone} done when replayed"
     )
     wrong = [f"{silent} dead without a reason"] if silent else []
+    wrong += [f"{by_worker - killers} jobs given up on for what another did"] if by_worker > killers else []
     wrong += [f"{undone} not done when replayed"] if undone else []
     return wrong + noted
 
@@ -165,9 +166,11 @@ async def _all_dead(fleet: Fleet) -> bool:
     return {row.state for row in await fleet.sql(_POISON)} == {"dead"}
 
 
-async def _p95(fleet: Fleet, since: float, until_then: float) -> float:
+async def _waited(fleet: Fleet, since: float, until_then: float) -> str:
+    """From being asked for to being done."""
     waited = [float(row[0]) for row in await fleet.sql(_WAITED, since, until_then)]
-    return waited[int(len(waited) * 0.95)]
+    p50, p95 = (waited[int(len(waited) * part)] for part in (0.5, 0.95))
+    return f"{p50:.2f} s (p95 {p95:.2f} s)"
 
 
 async def _replay_all(fleet: Fleet, jobs: list[int]) -> None:
