@@ -5,7 +5,7 @@ Suspicious data is not applied: it becomes a hold, and the last good data stays 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final
@@ -22,6 +22,7 @@ from hub.store.hold_rows import (
     Hold,
     add_hold,
     close_hold,
+    get_hold,
     hold_of_content,
     last_approved,
     supersede_holds,
@@ -110,6 +111,19 @@ async def settle_holds(task: FeedTask, conn: Connection, *, files: Sequence[str]
     if is_whole and as_of >= waiting.as_of:
         return await _supersede(task, conn, "newer data of the feed passed the guard")
     return None
+
+
+async def settle_withdrawn(task: FeedTask, conn: Connection, *, newest: Set[str], found: Set[str]) -> str | None:
+    """The source's newest snapshot is the one that is applied: a hold ends whose files are that snapshot's (the good
+    file was put back) or nowhere any more (the bad one was taken away). `found`: all file names there."""
+    waiting = (await waiting_holds(conn)).get(task.feed.name)
+    held = None if waiting is None else await get_hold(conn, waiting.id, lock=True)
+    if held is None or held.state != "open":
+        return None  # a person let it through just now
+    files = set(held.files)
+    if files <= newest:
+        return await _supersede(task, conn, "the source has the applied file again")
+    return None if files & found else await _supersede(task, conn, "the source took the file away")
 
 
 async def give_up_approved(task: FeedTask, reason: str) -> None:

@@ -192,6 +192,40 @@ async def test_the_last_good_file_sent_anew_supersedes_the_hold_too(home: Any) -
     assert [] == await find_holds(home.parts.engine, SFTP, states=["open"])
 
 
+async def test_the_applied_file_put_back_as_it_was_supersedes_the_hold_and_what_waited_goes_on(home: Any) -> None:
+    erp = Export(home)
+    path = sorted(erp.folder.glob("CTR_*.csv"))[-1]
+    pair = [path, path.with_suffix(".ctl")]
+    good = {one: (one.read_bytes(), one.stat()) for one in pair}
+    erp.send(erp.lines[:1], name=path.name)
+    assert "held" == (await home.feed(SFTP, "contracts")).state
+    for one, (content, as_it_was) in good.items():
+        one.write_bytes(content)
+        os.utime(one, ns=(as_it_was.st_atime_ns, as_it_was.st_mtime_ns))
+
+    run = await home.sync(SFTP)
+
+    assert "done" == run.state
+    (note,) = [report.note for report in run.feed_runs if report.feed == "contracts"]
+    assert "is superseded: the source has the applied file again" in (note or "")
+    assert [] == await find_holds(home.parts.engine, SFTP, states=["open"])
+
+
+async def test_a_bad_file_taken_away_supersedes_its_hold_and_says_so(home: Any) -> None:
+    erp = Export(home)
+    name = erp.send(erp.lines[:1])
+    await home.feed(SFTP, "contracts")
+    hold = await the_hold(home)
+    for left in (name, Path(name).with_suffix(".ctl").name):
+        (erp.folder / left).unlink()
+
+    report = await home.feed(SFTP, "contracts")
+
+    assert ("unchanged", f"hold {hold.id} is superseded: the source took the file away") == (report.state, report.note)
+    with pytest.raises(ConflictError, match="the source took the file away"):
+        await approve(home, hold.id)
+
+
 async def test_feeds_that_depend_on_a_held_one_wait_and_those_that_do_not_are_applied(home: Any) -> None:
     home.sandbox.advance(days=1)
     erp = Export(home)
