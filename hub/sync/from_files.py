@@ -92,9 +92,7 @@ async def _put_right(task: FeedTask, group: Sequence[Artifact], found: Sequence[
     if task.feed.mode != "snapshot":
         return
     async with task.transaction() as conn:
-        note = await settle_withdrawn(
-            task, conn, newest={one.name for one in group}, found={one.name for one in found}
-        )
+        note = await settle_withdrawn(task, conn, newest={one.name for one in group}, found={one.name for one in found})
     if note is not None:
         await task.tell(note=note)
 

@@ -144,8 +144,9 @@ def _content(reading: Reading) -> list[str]:
 
 
 def _next_steps(task: FeedTask, hold: Hold) -> str:
+    first = "have it put right in the ERP" if isinstance(task.connector, CallSource) else "ask for the file again"
     return (
-        f"ask for the file again, then `housing-hub sync {task.landlord} {task.feed.name}`; "
+        f"{first}, then `housing-hub sync {task.landlord} {task.feed.name}`; "
         f"or, if it is right, `housing-hub holds approve {task.landlord} {hold.id}`"
     )
 
