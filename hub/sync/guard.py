@@ -16,7 +16,14 @@ from hub.ports import CallSource
 from hub.records import RECORDS, Stream
 from hub.store.artifact_rows import mark_artifact
 from hub.store.feed_states import FeedState, get_feed_state
-from hub.store.guard_facts import Compared, applied_group, compare_ledger, compare_snapshot, last_applied
+from hub.store.guard_facts import (
+    Compared,
+    applied_group,
+    applied_written,
+    compare_ledger,
+    compare_snapshot,
+    last_applied,
+)
 from hub.store.handles import Connection
 from hub.store.hold_rows import (
     Hold,
@@ -169,7 +176,7 @@ async def _suspicions(task: FeedTask, reading: Reading, conn: Connection) -> tup
     if task.feed.mode == "snapshot":
         compared = await _compared(task, reading, conn)
         reasons += judge_snapshot(compared.facts, limits, noun=_noun(stream), anchors=_has_anchor(stream))
-        reasons += judge_age(ages)
+        reasons += judge_age(await _by_the_servers_clock(task, reading, conn, ages))
         diff |= asdict(compared.facts) | {
             "disappearing": compared.facts.disappearing,
             "sample": list(compared.sample),
@@ -189,6 +196,16 @@ async def _ages(task: FeedTask, reading: Reading, conn: Connection, state: FeedS
     same_mapping = state.mapping_version == task.config.mapping_version
     last = await applied_group(conn, landlord=task.landlord, feed=task.feed.name) if group and same_mapping else ""
     return Ages(as_of=reading.as_of, last_as_of=last_as_of, group=group, last_group=last)
+
+
+async def _by_the_servers_clock(task: FeedTask, reading: Reading, conn: Connection, ages: Ages) -> Ages:
+    """Files are as old as their server says, also where its clock is ahead of ours: `as_of` is never after now, so that
+    two of its days would look like one."""
+    written = [seen.modified for seen in reading.seen if seen.modified is not None]
+    last = await applied_written(conn, landlord=task.landlord, feed=task.feed.name)
+    if isinstance(task.connector, CallSource) or not written or last is None:
+        return ages
+    return replace(ages, as_of=max(written), last_as_of=last)
 
 
 async def _compared(task: FeedTask, reading: Reading, conn: Connection) -> Compared:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -340,6 +341,23 @@ async def test_a_file_older_than_the_last_applied_is_held(home: Any) -> None:
 
     assert "held" == report.state
     assert "the data is of 2026-11-19, older than the last applied, of 2026-11-21" in report.error
+
+
+async def test_yesterdays_file_under_todays_name_is_held_also_where_the_servers_clock_is_ahead(home: Any) -> None:
+    erp = Export(home)
+    ahead = [home.clock.now().timestamp() + days * 86_400 for days in (1, 2)]
+    name = erp.send([*erp.lines[1:], erp.lines[0]], name="CTR_20261125.csv")
+    os.utime(erp.folder / name, (ahead[1], ahead[1]))
+    home.clock.move(days=-1)
+    assert "applied" == (await home.feed(SFTP, "contracts")).state
+    erp.send([*erp.lines[2:], *erp.lines[:2]], name=name)
+    os.utime(erp.folder / name, (ahead[0], ahead[0]))
+    home.clock.move(days=-1)
+
+    report = await home.feed(SFTP, "contracts")
+
+    assert "held" == report.state
+    assert re.search(r"the data is of 2026-11-21 .*, older than the last applied, of 2026-11-22", report.error)
 
 
 async def test_a_contract_absent_from_two_good_snapshots_is_closed_and_reopens_when_it_comes_back(home: Any) -> None:
