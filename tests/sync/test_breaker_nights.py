@@ -61,6 +61,10 @@ async def test_an_erp_that_is_away_opens_its_breaker_and_its_run_is_told_as_fail
     assert f"housing-hub connectors reset {slug} erp" in shown
     assert re.search(r"units +skipped +not tried: .*", shown) is None, "each reason is told once, with its feed"
     assert "Once put right" not in shown
+    (morning,) = json.loads(await asyncio.to_thread(command, home, "status", slug, "--json"))
+    (matter,) = [one for one in morning["matters"] if not one["text"].startswith("refused lines")]
+    assert matter["text"].startswith("erp does not answer since 20 November ")
+    assert (f"housing-hub connectors reset {slug} erp", False) == (matter["do"], matter["needs_person"])
 
 
 async def test_while_it_is_open_the_erp_is_not_called_and_what_can_be_asked_is_refused_at_once(home: Any) -> None:

@@ -463,6 +463,12 @@ async def test_the_command_line_lists_shows_and_decides_holds(home: Any, monkeyp
     assert "HELD: nothing was changed" in told
     assert f"housing-hub holds approve {SFTP} {number}" in told
 
+    assert told == (await say("runs", "show", SFTP)).stdout, "the latest, where none is named"
+    (morning,) = json.loads((await say("status", SFTP, "--json")).stdout)
+    (matter,) = [one for one in morning["matters"] if "held" in one["text"]]
+    assert (f"housing-hub holds show {SFTP} {number}", True) == (matter["do"], morning["needs_person"])
+    assert "11 contracts would disappear" in (await say("status")).stdout
+
     rejected = await say("holds", "reject", SFTP, number, "--reason", "cut in transfer", "--by", "ida")
     assert (0, True) == (rejected.exit_code, f"hold {number} is rejected" in rejected.stdout)
     late = await say("holds", "approve", SFTP, number)
