@@ -122,7 +122,8 @@ async def _why_waiting(parts: OperatorParts, landlord: str) -> str:
     async with scope(parts.sync.engine, landlord, readonly=True) as conn:
         before = [run for run in await list_runs(conn) if run.state == "running"]
     if before:
-        return f"run {before[0].id} of {landlord} is still going on: this one comes next"
+        look = f"housing-hub runs show {landlord} {before[0].id}"
+        return f"run {before[0].id} of {landlord} is still going on ({look}): this one comes next"
     return "no worker has taken the run yet: is `housing-hub up` or `housing-hub worker` running?"
 
 

@@ -13,7 +13,7 @@ from hub.jobs import RUN_KIND, RUN_ORDER_KEY, RUN_QUEUE, Bell
 from hub.store.breaker_rows import get_breaker
 from hub.store.engine import scope
 from hub.store.handles import Connection, Engine
-from hub.store.job_rows import NextTry, enqueue, find_next_try
+from hub.store.job_rows import NextTry, enqueue, find_next_try, hurry
 from hub.store.landlord_rows import live_config
 from hub.store.run_rows import Run, create_run, get_run
 
@@ -32,6 +32,8 @@ async def start_sync(engine: Engine, clock: Clock, bell: Bell, landlord: str, fe
         chosen = _chosen(live.config, landlord, feeds)
         needs = sorted({feed["connector"] for feed in live.config["feeds"] if feed["name"] in chosen})
         await _refuse_if_all_open(conn, landlord, needs, now=now)
+        # Runs go one after the other: an earlier one that waits to be tried again must not keep a person waiting.
+        await hurry(conn, landlord=landlord, order_key=RUN_ORDER_KEY, now=now)
         run_id = await create_run(
             conn,
             landlord=landlord,

@@ -323,6 +323,12 @@ async def find_next_try(conn: AsyncConnection, *, kind: str, dedup_key: str) -> 
     return None if row is None else NextTry(row.run_at, row.attempts + 1, row.max_attempts)
 
 
+async def hurry(conn: AsyncConnection, *, landlord: str, order_key: str, now: datetime) -> None:
+    """What waits under this key to be tried again is due at once."""
+    waiting = (job.c.landlord_id == landlord, job.c.order_key == order_key, job.c.state == "ready", job.c.run_at > now)
+    await conn.execute(update(job).where(*waiting).values(run_at=now))
+
+
 async def replay(conn: AsyncConnection, job_id: int, *, now: datetime) -> str:
     """Try a dead letter again, its attempts counted anew. Gives the queue to ring.
 
