@@ -11,6 +11,7 @@ from hub.domain.breaker import Breaker
 from hub.store.run_rows import FeedRun, Run
 
 GOOD = ("applied", "unchanged")
+_AT_WORK = ("reading", "applying")
 _INDENT = " " * 20
 _NONE: Final[Mapping[str, Breaker]] = MappingProxyType({})
 
@@ -34,7 +35,7 @@ def run_text(
         lines += ["", f"See the refused lines: housing-hub quarantine list {landlord}"]
     if run.state == "failed" and not run.feed_runs:
         lines.append(could_not_begin(landlord))
-    elif run.state == "failed" and any(report.finished_at is None for report in run.feed_runs):
+    elif run.state == "failed" and any(report.state in _AT_WORK for report in run.feed_runs):
         lines.append(f"It was given up in the middle: `housing-hub jobs dead {landlord}` says why")
         lines.append(f"What it had not done is done by: housing-hub sync {landlord} --wait")
     elif run.state == "failed" and waits_for:
