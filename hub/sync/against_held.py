@@ -16,7 +16,7 @@ from hub.store.compare import Comparison, compare_staged
 from hub.store.engine import scope
 from hub.store.staging import stage
 from hub.sync.collect import Collected, collect
-from hub.sync.night import open_connector
+from hub.sync.connectors import open_connector
 from hub.sync.parts import SyncParts
 from hub.sync.spool import FolderSpool, spool_folder
 from hub.sync.threads import in_thread

@@ -14,7 +14,7 @@ from hub.errors import HubError, NotFoundError, NotSupportedError
 from hub.ports import CallSource, ErpConnector, Feed, FileSource, Finding, Spooled
 from hub.records import RECORDS, Batch, Reject
 from hub.records.check import CheckedBatch, check_batch
-from hub.sync.night import open_connector
+from hub.sync.connectors import open_connector
 from hub.sync.parts import SyncParts
 from hub.sync.spool import FolderSpool, spool_folder
 from hub.sync.threads import in_thread
