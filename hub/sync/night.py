@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from hub.config import LandlordConfig
+from hub.domain.clock import today
 from hub.domain.replay import Replay
 from hub.errors import (
     DeadlineError,
@@ -46,6 +47,7 @@ from hub.sync.feed import failure, report_failure, sync_feed
 from hub.sync.parts import FeedTask, Progress, SyncParts, log
 from hub.sync.replay import apply_parked, replay_feed
 from hub.sync.retention import sweep_expired, sweep_unnamed
+from hub.sync.sequence import order_of
 from hub.sync.spool import spool_folder
 from hub.sync.storage import disk_trouble_named
 from hub.sync.waiting import approved_hold, hold_above, never_brought, waiting_for
@@ -260,6 +262,7 @@ class _Night:
         feed = self.config.feed(name)
         async with scope(self.parts.engine, self.job.landlord) as conn:
             state = await get_feed_state(conn, landlord=self.job.landlord, feed=name)
+            order = await order_of(conn, self.parts.engine, self.config, feed, state)
             approved = await approved_hold(
                 conn, feed, landlord=self.job.landlord, run_id=self.run.id, now=self.parts.clock.now()
             )
@@ -272,7 +275,7 @@ class _Night:
                     landlord=self.job.landlord,
                     run_id=self.run.id,
                     config=feed,
-                    feed=self.config.build_feed(name),
+                    feed=self.config.build_feed(name, today=today(self.parts.clock, self.config.identity.time_zone)),
                     connector=connector,
                     fence=self._fence,
                     cursor=cursor,
@@ -280,6 +283,10 @@ class _Night:
                     folder=folder,
                     progress=Progress(self._begun(name)),
                     approved=approved,
+                    order=order,
+                    on_top=tuple(
+                        one.name for one in self.config.feeds if one.sequence and one.sequence.snapshot == name
+                    ),
                 )
 
     @asynccontextmanager

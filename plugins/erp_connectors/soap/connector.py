@@ -48,7 +48,9 @@ class SoapConnector(CallSource[SoapSettings]):
     summary: ClassVar[str] = "ERPs that answer SOAP calls, described by a WSDL"
     settings_model = SoapSettings
     feed_settings_model = CallFeed
-    capabilities = Capabilities(pull={stream: Pull(snapshot=True, delta=True) for stream in _WITHOUT_FILES})
+    capabilities = Capabilities(
+        pull={stream: Pull(snapshot=True, delta=True, window=True) for stream in _WITHOUT_FILES}
+    )
     needs_mapping = True
 
     _http: HttpSession | None = None
@@ -153,7 +155,7 @@ class SoapConnector(CallSource[SoapSettings]):
     def _loops(self, asking: Asking) -> Iterator[dict[str, Any]]:
         """What is the same for all pages of one answer: the value of the loop, the date range."""
         for value in self._loop_values(asking):
-            for dates in ranges(asking.settings, asking.progress, asking.today):
+            for dates in ranges(asking.settings, asking.progress, asking.today, asking.feed.window):
                 yield {**value, **dates}
 
     def _loop_values(self, asking: Asking) -> Iterator[dict[str, Any]]:
