@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from typing import Final, Literal
 
 Restarts = Literal["never", "yearly", "monthly", "daily"]
@@ -51,6 +52,19 @@ class Numbering:
         if found is None or not (found[1] or "").isdecimal():
             return None
         return Position(day.strftime(_PERIODS[self.restarts]), int(found[1]))
+
+    def keep(self, last: Position) -> str:
+        """A position as it is remembered, with what it was counted by."""
+        return f"{self._mark} {last.text}"
+
+    def recall(self, kept: str | None) -> Position | None:
+        """What `keep` kept; None where it was counted otherwise, and says nothing of these numbers."""
+        mark, _, text = (kept or "").partition(" ")
+        return Position.parse(text) if text and mark == self._mark else None
+
+    @property
+    def _mark(self) -> str:
+        return sha256(f"{self.restarts} {self.pattern}".encode()).hexdigest()[:12]
 
     def step(self, last: Position | None, new: Position) -> Step:
         """How `new` follows `last`. Anything may begin; a new period begins at 1 (or 0)."""

@@ -74,13 +74,13 @@ MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
     ),
     "skip-sequence": Misbehaviour(
         "the night's ledger comes in three files, the second of which is missing",
-        "entries missing until it is sent after all",
+        "feed ledger refused with SEQUENCE_GAP, the missing number named, until it is sent after all",
         _FILES_ONLY,
         needs_night=True,
     ),
     "start-late": Misbehaviour(
         "a month passes, of which the ledger tells the last day only; balances know better",
-        "entries missing until they are sent after all",
+        "accounts differ from the ERP's own balance, until the entries are sent after all",
         needs_night=True,
     ),
 }

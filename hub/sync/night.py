@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -41,13 +41,14 @@ from hub.store.run_rows import (
     start_run,
 )
 from hub.store.vault import get_secrets
+from hub.sync.balances import compare_balances
 from hub.sync.breaker import note_end, pass_breaker
 from hub.sync.connectors import open_connector
 from hub.sync.feed import failure, report_failure, sync_feed
 from hub.sync.parts import FeedTask, Progress, SyncParts, log
 from hub.sync.replay import apply_parked, replay_feed
 from hub.sync.retention import sweep_expired, sweep_unnamed
-from hub.sync.sequence import order_of
+from hub.sync.sequence import on_top_of, order_of
 from hub.sync.spool import spool_folder
 from hub.sync.storage import disk_trouble_named
 from hub.sync.waiting import approved_hold, hold_above, never_brought, waiting_for
@@ -161,9 +162,10 @@ class _Night:
             except Exception as error:  # noqa: BLE001  # a plugin may raise anything: the night was good without these
                 log.warning("parked rows of feed %s of %s: %s", name, self.job.landlord, type(error).__name__)
 
-    async def _finish(self, reports: Mapping[str, FeedRun]) -> None:
+    async def _finish(self, reports: dict[str, FeedRun]) -> None:
         async with scope(self.parts.engine, self.job.landlord) as conn:
             now, ended = self.parts.clock.now(), reports.values()
+            await compare_balances(conn, self.config, run_id=self.run.id, reports=reports, now=now)
             await finish_run(conn, self.run.id, state=_outcome(ended), now=now)
             await find_gaps(conn, landlord=self.job.landlord)
             await tell_end_of_run(conn, self.config, run_id=self.run.id, reports=ended, now=now)
@@ -284,9 +286,7 @@ class _Night:
                     progress=Progress(self._begun(name)),
                     approved=approved,
                     order=order,
-                    on_top=tuple(
-                        one.name for one in self.config.feeds if one.sequence and one.sequence.snapshot == name
-                    ),
+                    on_top=on_top_of(self.config, name),
                 )
 
     @asynccontextmanager

@@ -80,7 +80,7 @@ class Order:
             new = self._read(one.name, one.group, one.modified)
             if self.numbering.step(self.last, new) != "earlier":
                 self.last = new
-        return None if self.last is None else self.last.text
+        return None if self.last is None else self.numbering.keep(self.last)
 
     def _read(self, name: str, group: str, modified: datetime | None) -> Position:
         day = day_of(group, modified or _NO_TIME, self.zone)
@@ -114,8 +114,13 @@ async def order_of(
         return None
     whole = feed.sequence.snapshot and await get_feed_state(conn, landlord=config.slug, feed=feed.sequence.snapshot)
     whole_as_of = whole.as_of if whole else None
-    last = Position.parse(state.sequence) if state and state.sequence else None
+    numbering, zone = feed.sequence.numbering(), ZoneInfo(config.identity.time_zone)
+    last = numbering.recall(state.sequence) if state else None
     if state and state.as_of and whole_as_of and whole_as_of >= state.as_of:
         last = None  # a new beginning: whatever comes next stands on the snapshot
-    numbering, zone = feed.sequence.numbering(), ZoneInfo(config.identity.time_zone)
     return Order(feed, numbering, config.slug, engine, zone, last, whole_as_of)
+
+
+def on_top_of(config: LandlordConfig, snapshot: str) -> tuple[str, ...]:
+    """The feeds whose numbers begin again with a feed's snapshots."""
+    return tuple(one.name for one in config.feeds if one.sequence and one.sequence.snapshot == snapshot)

@@ -27,6 +27,14 @@ def test_a_number_is_read_from_a_name_within_its_period(restarts: Restarts, peri
     assert found == Position.parse(found.text)
 
 
+def test_a_position_is_remembered_with_what_it_was_counted_by() -> None:
+    kept = NEVER.keep(at(42))
+    assert at(42) == NEVER.recall(kept) == Numbering(r"ECR_(\d+)", resume_at=9).recall(kept)
+    assert Numbering(r"ECR_(\d+)", "daily").recall(kept) is None
+    assert Numbering(r"SEQ_(\d+)").recall(kept) is None
+    assert NEVER.recall(None) is None
+
+
 def test_a_name_without_a_number_has_none() -> None:
     assert NEVER.read("compta/REPRISE.csv", DAY) is None
 

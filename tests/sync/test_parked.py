@@ -34,7 +34,8 @@ def send_entry(house: Any, number: str, **changes: str) -> Path:
     day = house.sandbox.advance(days=1)
     house.clock.move(days=1)
     folder = house.sandbox.root / "compta"
-    path = Path(folder / f"ECR_{day:%Y%m%d}_09.csv")
+    number_of_file = 1 + len(list(folder.glob(f"ECR_{day:%Y%m%d}_*.csv")))
+    path = Path(folder / f"ECR_{day:%Y%m%d}_{number_of_file:02d}.csv")
     copied(min(folder.glob("ECR_*.csv")), path, CPT_CLIENT=NEW, NUM_ECR=number, NUM_LOT="", **changes)
     return path
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -180,12 +180,8 @@ async def test_another_mapping_reads_all_numbers_again_in_their_order(home: Any)
         erp.send(f"SEQ_{number}", erp.entry(number, f"L{number}"))
     await home.feed(SFTP, "ledger")
     change = numbered(r"'SEQ_(\d+)'")
-    await home.apply(
-        SFTP,
-        lambda text: change(text).replace(
-            'label = { column = "LIBELLE" }', 'label = { column = "LIBELLE", lower = true }'
-        ),
-    )
+    was, new = 'label = { column = "LIBELLE" }', 'label = { column = "LIBELLE", lower = true }'
+    await home.apply(SFTP, lambda text: change(text).replace(was, new))
     report = await home.feed(SFTP, "ledger")
     assert ("applied", 3, 3) == (report.state, report.read, report.changed), report.error
     assert [("l1",)] == [tuple(row) for row in await home.rows(SFTP, LABEL)]
@@ -219,29 +215,25 @@ async def test_a_snapshot_older_than_what_came_on_top_of_it_is_held(home: Any) -
 
     report = await home.feed(SFTP, "full")
 
-    assert ("held", ["SEQ1"]) == (report.state, await sent(home))
+    assert "held" == report.state
+    assert ["SEQ1"] == await sent(home)
     (hold,) = await find_holds(home.parts.engine, SFTP, states=["open"])
     assert ["stale"] == [reason["rule"] for reason in hold.reasons]
 
 
-async def test_the_sandboxs_skipped_number_is_told_and_comes_after_all(
-    house: Any, open_sandbox: Any, stack: Any, open_house: Any, tmp_path: Path
-) -> None:
-    own = open_sandbox()
-    mine = await open_house(stack, tmp_path / "own", own)
-    await mine.apply(SFTP)
-    assert "done" == (await mine.sync(SFTP)).state
-    tell(own.folder, {"do": "misbehave", "landlord": SFTP, "order": {"what": "skip-sequence"}})
-    mine.clock.move(days=(own.day - datetime(2026, 11, 20).date()).days)  # a day
+async def test_the_sandboxs_skipped_number_is_told_and_comes_after_all(home: Any) -> None:
+    erp = home.sandbox
+    tell(erp.folder, {"do": "misbehave", "landlord": SFTP, "order": {"what": "skip-sequence"}})
+    home.clock.move(days=(erp.day - date(2026, 11, 20)).days)
 
-    stopped = (await mine.sync(SFTP, "ledger")).feed_runs[0]
+    stopped = await home.feed(SFTP, "ledger")
 
     assert ("refused", "SEQUENCE_GAP") == (stopped.state, stopped.error_code)
-    assert f"2 of {own.day} is missing" in stopped.error
-    tell(own.folder, {"do": "behave", "landlord": SFTP})
-    report = (await mine.sync(SFTP, "ledger")).feed_runs[0]
+    assert f"2 of {erp.day} is missing" in stopped.error
+    tell(erp.folder, {"do": "behave", "landlord": SFTP})
+    report = await home.feed(SFTP, "ledger")
     assert "applied" == report.state, report.error
-    assert mine.truth(SFTP)["sum"] == (await mine.holds(SFTP))["sum"]
+    assert home.truth(SFTP)["sum"] == (await home.holds(SFTP))["sum"]
 
 
 @pytest.mark.parametrize(
