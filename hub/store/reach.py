@@ -29,6 +29,7 @@ _NOT_CARRIED_FORWARD: Final = """
               from stage_ledger_entry s
               join external_key k on k.landlord_id = :landlord and k.source = :source
                 and k.object_type = 'account' and k.external_id = s.account_ref
+              where s.account_ref in (select o.account_ref from stage_ledger_entry o where o.kind = 'opening_balance')
               group by k.object_id
               having min(s.posted_on) filter (where s.kind = 'opening_balance') = min(s.posted_on)
           ) begun

@@ -52,7 +52,7 @@ async def readings_of_files(task: FeedTask) -> AsyncIterator[Reading]:
         raise NotFoundError("the source has no file for this feed", hint="check `files` and whether the export ran")
     units = _units(task, task.order.sort(artifacts) if task.order is not None else artifacts)
     for number, group in enumerate(units, start=1):
-        if all([await _is_known(task, artifact) for artifact in group]):
+        if _is_passed_over(task, group) or all([await _is_known(task, artifact) for artifact in group]):
             await in_thread(_done, task, source, group)
             continue
         _refuse_unfinished(group)
@@ -73,6 +73,10 @@ def _units(task: FeedTask, artifacts: Sequence[Artifact]) -> list[list[Artifact]
     if task.feed.mode == "delta":
         return [[artifact] for artifact in artifacts]
     return [list(group) for _, group in groupby(artifacts, key=lambda artifact: artifact.group)][-1:]
+
+
+def _is_passed_over(task: FeedTask, group: Sequence[Artifact]) -> bool:
+    return task.order is not None and all(task.order.is_in_snapshot(one.modified) for one in group)
 
 
 async def _is_known(task: FeedTask, artifact: Artifact) -> bool:

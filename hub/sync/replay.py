@@ -70,7 +70,9 @@ async def _inputs(task: FeedTask, replay: Replay) -> list[KeptArtifact]:
     async with task.transaction() as conn:
         kept = await kept_artifacts(conn, landlord=task.landlord, feed=task.feed.name)
     good = ("applied",) if task.feed.mode != "delta" else ("applied", "superseded")
-    found = [one for one in kept if one.state in good and not _is_in_snapshot(task, one)]
+    found = [one for one in kept if one.state in good]
+    if (order := task.order) is not None:
+        found = [one for one in found if not order.is_in_snapshot(one.seen.modified)]
     first = next((place for place, one in enumerate(found) if _is_asked(one, replay)), len(found))
     found = [one for one in found[first:] if one.blob_id is not None]
     if not found:
@@ -79,12 +81,6 @@ async def _inputs(task: FeedTask, replay: Replay) -> list[KeptArtifact]:
             hint="ask the source for it again, then `housing-hub sync`",
         )
     return found
-
-
-def _is_in_snapshot(task: FeedTask, kept: KeptArtifact) -> bool:
-    """A file of before the stream's last snapshot: read on top of it, old rows would have the last word."""
-    since = task.order.whole_as_of if task.order is not None else None
-    return since is not None and kept.seen.modified is not None and kept.seen.modified <= since
 
 
 def _is_asked(kept: KeptArtifact, replay: Replay) -> bool:

@@ -50,9 +50,12 @@ class Order:
     whole_as_of: datetime | None = None
 
     def sort(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
-        """In the order of their numbers, from the first that no snapshot holds already."""
-        fresh = [one for one in artifacts if self.whole_as_of is None or one.modified > self.whole_as_of]
-        return sorted(fresh, key=lambda one: (self._read(one.name, one.group, one.modified), one.name))
+        """In the order of their numbers. Raises InputRefusedError for a name without one."""
+        return sorted(artifacts, key=lambda one: (self._read(one.name, one.group, one.modified), one.name))
+
+    def is_in_snapshot(self, modified: datetime | None) -> bool:
+        """Whether the stream's last snapshot holds what was written then: on top of it, old rows would win."""
+        return self.whole_as_of is not None and modified is not None and modified <= self.whole_as_of
 
     async def admit(self, artifact: Artifact) -> None:
         """Raises SequenceGapError for what may not be read yet, SequenceRepeatedError for what may not be read."""

@@ -24,7 +24,7 @@ from hub.records.check import check_batch
 from hub.testing.fakes import LOCAL_NETWORK, FakeClock, FolderSpool, MemoryState, make_context
 from hub.wire.policy import NetworkPolicy
 
-_OF_THE_HUB = ("connector", "stream", "mode", "schedule", "fields", "keep", "covers")
+_OF_THE_HUB = ("connector", "stream", "mode", "schedule", "fields", "keep", "covers", "sequence")
 
 
 def make_feed(

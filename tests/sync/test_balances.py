@@ -15,6 +15,7 @@ from hub.cli.app import build
 from hub.services.balances import find_balance_differences
 from hub.store.balance_rows import Differences, count_differences, find_differences
 from hub.store.engine import scope
+from hub.store.run_rows import Run
 
 SFTP, SOAP = "cite-des-tilleuls", "rives-doise"
 SOME = """
@@ -24,7 +25,7 @@ SOME = """
     where e.missing_since is null and e.posted_on <= a.balance_on
       and (a.opening_on is null or e.posted_on >= a.opening_on)
       and not exists (select from account_gap g where g.account_id = a.id)
-    order by e.posted_on desc, e.id limit 1"""
+    order by e.posted_on, e.id limit 1"""
 
 
 async def do(house: Any, slug: str, sql: str, **values: Any) -> None:
@@ -36,32 +37,36 @@ async def differing(house: Any, slug: str) -> dict[str, Any]:
     return {one.account: one for one in await find_balance_differences(house.parts.engine, slug)}
 
 
-async def test_after_a_good_night_only_refused_lines_make_a_difference(home: Any) -> None:
-    assert {} == await differing(home, SOAP)
-    found = await differing(home, SFTP)
-    assert found
-    assert all(one.incomplete for one in found.values())
-    async with scope(home.parts.engine, SFTP) as conn:
-        counted = await count_differences(conn, landlord=SFTP)
-    assert Differences(len(found), sum(abs(one.difference_cents) for one in found.values())) == counted
+async def lose_one(house: Any, slug: str) -> tuple[Any, Run]:
+    """An old entry, that no delta brings again, is lost; then nights pass, the last of which brings entries."""
+    (one,) = await house.rows(slug, SOME)
+    await do(house, slug, "update ledger_entry set missing_since = now() where id = :id", id=one.id)
+    house.sandbox.advance(days=12)
+    house.clock.move(days=12)
+    return one, await house.sync(slug, "accounts", "ledger")
+
+
+async def test_after_good_nights_nothing_differs(home: Any) -> None:
+    assert ({}, {}) == (await differing(home, SOAP), await differing(home, SFTP))
+    home.sandbox.advance(days=12)
+    home.clock.move(days=12)
+    for slug in (SOAP, SFTP):
+        assert [None, None] == [report.note for report in (await home.sync(slug, "accounts", "ledger")).feed_runs]
+        assert {} == await differing(home, slug)
 
 
 @pytest.mark.parametrize("slug", [SFTP, SOAP])
 async def test_an_entry_that_is_lost_is_a_difference_and_blocks_nothing(home: Any, slug: str) -> None:
-    before = await differing(home, slug)
-    (one,) = await home.rows(slug, SOME)
-    await do(home, slug, "update ledger_entry set missing_since = now() where id = :id", id=one.id)
-    home.sandbox.advance(days=1)
-    home.clock.move(days=1)
-
-    run = await home.sync(slug, "accounts")
+    one, run = await lose_one(home, slug)
 
     assert "done" == run.state
-    new = await differing(home, slug)
-    (account,) = set(new) - set(before)
-    assert (one.account, one.amount_cents) == (account, new[account].difference_cents)
-    assert f"{len(new)} account" in run.feed_runs[0].note
-    assert f"`housing-hub balances {slug}`" in run.feed_runs[0].note
+    ((account, found),) = (await differing(home, slug)).items()
+    assert (one.account, one.amount_cents) == (account, found.difference_cents)
+    assert run.feed_runs[-1].note is not None
+    assert run.feed_runs[-1].note.startswith("1 account differs from the ERP's own balance, by ")
+    assert f"`housing-hub balances {slug}`" in run.feed_runs[-1].note
+    async with scope(home.parts.engine, slug) as conn:
+        assert Differences(1, abs(one.amount_cents)) == await count_differences(conn, landlord=slug)
 
 
 async def test_an_entry_of_a_later_day_is_no_difference(home: Any) -> None:
@@ -101,6 +106,7 @@ async def test_the_command_lists_what_differs(home: Any, monkeypatch: pytest.Mon
     monkeypatch.setenv("HOUSING_HUB_DATABASE_URL", home.settings.database_url)
     monkeypatch.setenv("HOUSING_HUB_DATA_DIR", str(home.settings.data_dir))
     monkeypatch.setenv("HOUSING_HUB_MASTER_KEY", home.settings.master_key.get_secret_value())
+    await lose_one(home, SFTP)
     shown = await asyncio.to_thread(CliRunner().invoke, build(), ["balances", SFTP, "--json"])
     assert 0 == shown.exit_code, shown.output
     rows = json.loads(shown.stdout)
