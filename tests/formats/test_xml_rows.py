@@ -72,8 +72,8 @@ def test_hostile_or_cut_xml_is_refused_by_file_name() -> None:
             read(document, "Contrat", ["@id"])
 
 
-ENTRIES = b"""<Property><Customer><ID>t1</ID><Entries><Charge><Detail><No>1</No><Due>5.00</Due></Detail></Charge></Entries>
-<Entries><Payment Type="Check"><Detail><No>1</No></Detail></Payment></Entries>
+ENTRIES = b"""<Property><Customer><ID>t1</ID><Entries><Charge><Detail><No>1</No><Due>5.00</Due></Detail></Charge>
+</Entries><Entries><Payment Type="Check"><Detail><No>1</No></Detail></Payment></Entries>
 <Entries><Charge><Detail><No>2</No><Due> 7.50
  </Due></Detail></Charge></Entries><Entries><Charge><Detail><Due/></Detail></Charge></Entries></Customer></Property>"""
 
