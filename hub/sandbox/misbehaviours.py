@@ -55,7 +55,9 @@ MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
         "the contracts' status has another name (ETAT → STATUT, Type → Status)",
         "feed contracts refused or failed, the column named",
     ),
-    "move-column": Misbehaviour("the contracts' status comes last", "nothing: columns are found by name"),
+    "move-column": Misbehaviour(
+        "the contracts' status (Lakeside Homes: everybody's name) comes last", "nothing: columns are found by name"
+    ),
     "new-code": Misbehaviour(
         "two entries of the night carry a code nobody announced (NVX)",
         "two lines quarantined with UNKNOWN_CODE, the others applied",

@@ -238,8 +238,8 @@ def _rename_type(text: str) -> str:
     return text.replace("<MITS:Customer Type=", "<MITS:Customer Status=")
 
 
-def _move_type(text: str) -> str:
-    """The type after the attributes that follow it, which are none: the lease before the name."""
+def _move_name(text: str) -> str:
+    """Everybody's name comes after the lease."""
     return _LEASE.sub(r"\2\1", text)
 
 
@@ -268,7 +268,7 @@ _CALLS: Mapping[Landlord, _Calls] = {
         _RESIDENTS,
         _RESIDENTS,
         "GetResidentTransactions_ByChargeDate_Login",
-        {"rename-header": _rename_type, "move-column": _move_type},
+        {"rename-header": _rename_type, "move-column": _move_name},
     ),
 }
 
