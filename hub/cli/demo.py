@@ -27,7 +27,7 @@ TENANTS = {"rives-doise": "T000001", "cite-des-tilleuls": "0000000001", "lakesid
 LANDLORDS = tuple(TENANTS)
 _API_PORT = 8000
 _ERP_PORTS = {"soap": 8771, "sftp": 8772, "lakeside": 8773}
-_ERPS = "sandbox: Rives d'Oise Habitat (SOAP), Cité des Tilleuls (SFTP), Lakeside Homes (Yardi)"
+_ERPS = "sandbox: Rives d'Oise (SOAP), Tilleuls (SFTP), Lakeside (Yardi)"
 
 
 def register(app: typer.Typer) -> None:

@@ -32,6 +32,8 @@ from hub.sandbox.yardi_server import OPERATIONS as YARDI_OPERATIONS
 
 if TYPE_CHECKING:
     from hub.sandbox.server import Sandbox
+    from hub.sandbox.sftp_server import SftpServer
+    from hub.sandbox.soap_server import SoapServer
 
 DRIP_SECONDS = 2.0
 _FOR_EVER = 10**9
@@ -209,7 +211,12 @@ class Mischief:
         return {calls.ledger: without_days(world, since=since, until=last)}
 
     def _faults(self, landlord: Landlord) -> Faults:
-        doors = {SOAP: self._sandbox.soap, YARDI: self._sandbox.lakeside, SFTP: self._sandbox.sftp}
+        sandbox = self._sandbox
+        doors: Mapping[Landlord, SoapServer | SftpServer] = {
+            SOAP: sandbox.soap,
+            YARDI: sandbox.lakeside,
+            SFTP: sandbox.sftp,
+        }
         return doors[landlord].faults
 
     def _set_timer(self, landlord: Landlord, order: Order) -> None:

@@ -115,7 +115,7 @@ def test_the_wsdl_loads_in_zeep_with_both_bindings_and_tells_nothing_of_the_payl
     binding = client.wsdl.bindings[f"{{{NAMESPACE}}}ItfResidentTransactions20Soap"]
     assert set(binding.all()) == set(OPERATIONS)
     result: Any = client.service.GetPropertyConfigurations(**login(own))
-    assert etree.QName(result["_value_1"]).localname == "Properties"
+    assert etree.QName(result).localname == "Properties"
     assert client.service.Ping() == "Itf_ResidentTransactions20"
 
 
