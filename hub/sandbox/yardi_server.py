@@ -10,6 +10,7 @@ from typing import Any
 
 from lxml import etree
 
+from hub.sandbox.calendar import first_of
 from hub.sandbox.lakeside_ledger import CHARGE, still_due
 from hub.sandbox.model import Contract, Entry, Site, World
 from hub.sandbox.soap_envelope import ENVELOPE, Call, FaultError, read_envelope
@@ -171,9 +172,9 @@ def _by_charge_date(world: World, given: Arguments) -> Reply:
 
 
 def _lease_charges(world: World, given: Arguments) -> Reply:
-    """Those of one month, of those who are charged any."""
+    """Those in force now, for any month since the world began: its days may pass faster than the caller's."""
     site, month = _site(world, given), _day(given, "PostMonth")
-    if month.replace(day=1) != world.today.replace(day=1):
+    if month < first_of(world.base):
         raise nobody()
     persons = {person.id: person for person in world.persons}
     leases = (contract for contract in _leases(world, site) if contract.components)

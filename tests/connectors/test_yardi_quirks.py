@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from hub.errors import MisconfiguredError, RetryableError, TerminalError
-from hub.sandbox import Sandbox
+from hub.sandbox import Sandbox, advance
 from hub.sandbox.faults import SoapFaults
 from hub.sandbox.model import World
 from hub.testing.bench import Bench, told
@@ -273,3 +273,14 @@ def test_dates_are_asked_for_piece_by_piece_with_both_ends_included(read):
         row["external_id"] for row in whole if row["account_ref"] in accounts
     }
     assert len({row["external_id"] for row in by_day}) == len(by_day), "no day is asked for twice"
+
+
+def test_what_is_dated_ahead_is_asked_for_as_far_as_the_landlord_says(sandbox, read, faults):
+    later = advance(sandbox.world("lakeside-homes"), sandbox.day + timedelta(days=40))
+    faults.worlds = {BY_DATE: later}
+    start = sandbox.day - timedelta(days=5)
+    for ahead in (0, 15, 40):
+        window = {"days": 7, "start": start, "ahead_days": ahead}
+        last = sandbox.day + timedelta(days=ahead)
+        due = {entry.id for entry in later.ledger() if start <= entry.posted_on <= last}
+        assert {row["external_id"] for row in read("ledger", window=window)} == due

@@ -133,7 +133,7 @@ def ranges(settings: CallFeed, progress: Progress, today: date) -> Iterator[dict
     start = settings.window.start
     if isinstance(progress.since, date):
         start = max(start, progress.since)
-    for first, last in windows(start, today, settings.window.days):
+    for first, last in windows(start, today + timedelta(days=settings.window.ahead_days), settings.window.days):
         yield {"from": first, "to": last}
 
 

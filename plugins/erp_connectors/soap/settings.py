@@ -101,6 +101,7 @@ class Window(_Part):
 
     days: int = setting("Length of one piece", gt=0)
     start: date = setting("The first day the service holds anything of")
+    ahead_days: int = setting("Days after today to ask for too: what is entered ahead of its date", default=0, ge=0)
 
 
 class Loop(_Part):
