@@ -136,7 +136,7 @@ def ranges(settings: CallFeed, progress: Progress, today: date, days: Days | Non
         start, today = max(start, days.first), days.last
     if isinstance(progress.since, date):
         start = max(start, progress.since)
-    for first, last in windows(start, today, settings.window.days):
+    for first, last in windows(start, today + timedelta(days=settings.window.ahead_days), settings.window.days):
         yield {"from": first, "to": last}
 
 
