@@ -8,7 +8,7 @@ from decimal import Decimal
 from random import Random
 
 from fuzz_cases import Case, case_of, mutation
-from fuzz_goldens import Golden, control_bytes
+from fuzz_goldens import NAME, Golden, control_bytes
 
 
 def _with(gold: Golden, control: bytes, *, whole: bool = True) -> Case:
@@ -26,6 +26,13 @@ def _count(gold: Golden, rng: Random) -> Case:
 def _sum(gold: Golden, rng: Random) -> Case:
     off = Decimal(rng.choice(("0.01", "-0.01", "100", "-1000000", "1e25")))
     return _with(gold, control_bytes(gold.form, len(gold.contracts), f"{gold.total + off:f}"))
+
+
+@mutation("control file: of another file")
+def _another(gold: Golden, rng: Random) -> Case:
+    good = control_bytes(gold.form, len(gold.contracts), gold.total).decode()
+    other = rng.choice(("F_20261119.csv", "F_20261120.CSV.bak", "G_20261120.csv", "", "../F_20261120"))
+    return _with(gold, good.replace(f"{NAME}.{gold.form.suffix}", other).encode())
 
 
 @mutation("control file: not readable")
@@ -80,5 +87,6 @@ def _otherwise(gold: Golden, rng: Random) -> Case:
 def _mark(gold: Golden, rng: Random) -> Case:
     good = control_bytes(gold.form, len(gold.contracts), gold.total)
     if rng.random() < 0.5:
-        good = good.partition(b"\r\n")[2]  # the count comes first then
+        name, _, rest = good.partition(b"\r\n")
+        good = rest + name  # the count comes first then
     return _with(gold, codecs.BOM_UTF8 + good, whole=False)

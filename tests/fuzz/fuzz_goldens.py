@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ _LABELS = (
     "Être à l'heure", "Á revoir", "ÍLE", "Nº 12 (ancien)",
 )  # fmt: skip
 _WIDE_LABELS = ("Łódź", "Ζωή", "契約", "🏠 maison", "e\u0301te\u0301", "a\u200bb")
+NAME = "F_20261120"
 Row = dict[str, Any]
 Cells = dict[str, str]
 
@@ -95,7 +97,7 @@ class Form:
 
     def table(self, *, sums: bool) -> dict[str, Any]:
         """The feed as a landlord's file describes it."""
-        keys = {"decimal": self.decimal} | ({"sums": {"DEPOT": "DEPOT"}} if sums else {})
+        keys: dict[str, Any] = {"decimal": self.decimal, "file": "FICHIER"} | ({"sums": {"DEPOT": "DEPOT"}} if sums else {})
         return {
             "stream": "contracts",
             "files": f"in/F_{{date:%Y%m%d}}.{self.suffix}",
@@ -145,7 +147,7 @@ FORMS: dict[str, Form] = {
         Form(
             "csv-bare", "csv", "latin-1", "|", quote=False, iso=False, newline="\r\n", header=1,
             own={
-                "delimiter": "|", "quote": None, "header": False, "columns": COLUMNS, "skip_lines": 1,
+                "delimiter": "|", "quote": "", "header": False, "columns": COLUMNS, "skip_lines": 1,
                 "skip_prefixes": ["FIN|"],
             },
         ),
@@ -214,7 +216,7 @@ def xml_row(cells: Cells) -> str:
 
 def json_row(cells: Cells) -> str:
     def value(name: str, text: str) -> str:
-        is_number = name in ("JOUR", "DEPOT") and text and set(text) <= set("0123456789.")
+        is_number = name in ("JOUR", "DEPOT") and re.fullmatch(r"(0|[1-9][0-9]*)(\.[0-9]+)?", text, re.ASCII)
         return text if is_number else json.dumps(text or None, ensure_ascii=False)
 
     return "{" + ", ".join(f'"{name}": {value(name, text)}' for name, text in cells.items()) + "}"
@@ -260,7 +262,7 @@ def zipped(files: Sequence[tuple[str, bytes]], change: Callable[[zipfile.ZipInfo
 
 def control_bytes(form: Form, count: int | str, total: Decimal | str | None = None) -> bytes:
     said = "" if total is None else f"DEPOT={str(total).replace('.', form.decimal)}\r\n"
-    return f"DATE=20261120\r\nLIGNES={count}\r\n{said}".encode("ascii")
+    return f"FICHIER={NAME}.{form.suffix}\r\nLIGNES={count}\r\n{said}".encode("ascii")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fuzz_cases import Case
-from fuzz_goldens import FIELDS, FORMS, Row
+from fuzz_goldens import FIELDS, FORMS, NAME, Row
 
 from erp_connectors.sftp_files import SftpFilesConnector
 from erp_connectors.sftp_files.reading import control_of, read_file
@@ -52,7 +52,7 @@ def feed_of(form: str, *, sums: bool) -> Feed:
 
 def read(case: Case, folder: Path) -> Outcome:
     """Read a file as a night does, up to the rows that would be staged."""
-    path = folder / f"F_20261120.{FORMS[case.form].suffix}"
+    path = folder / f"{NAME}.{FORMS[case.form].suffix}"
     path.write_bytes(case.data)
     feed = feed_of(case.form, sums=case.sums)
     with _measured() as cost:
@@ -78,7 +78,7 @@ def _collect(case: Case, feed: Feed, path: Path) -> Collected:
     settings: Any = feed.settings
     artifact = Artifact(path.name, len(case.data), _NOW, "2026-11-20", "", stable=True)
     if case.control is not None:
-        count, sums = control_of(case.control, settings, "F_20261120.ctl")
+        count, sums = control_of(case.control, settings, f"{NAME}.ctl", of=path.name)
         artifact = replace(artifact, expected_rows=count, expected_sums=sums)
     batches = read_file(feed, settings, Spooled(path.name, path, artifact))
     return collect(RECORDS[Stream.CONTRACTS], batches, path.with_name("rows.arrow"))
@@ -111,17 +111,17 @@ def _of_refusal(case: Case, error: HubError) -> str | None:
         return f"a benign file was refused: {error}"
     if not isinstance(error, InputRefusedError):
         return f"refused as {type(error).__name__}, which blames something else: {error}"
-    if not error.message or "F_20261120" not in str(error):
+    if not error.message or NAME not in str(error):
         return f"the refusal does not name its file: {error}"
     return None
 
 
 def _of_reading(case: Case, outcome: Outcome) -> str | None:
     found = outcome.rows or {}
-    if case.whole and (found or outcome.rejects):
+    if case.whole and found:
         return f"read, though it is cut or lies: {len(found)} rows, {len(outcome.rejects)} rejects"
     if case.whole:
-        return None  # no row at all: an empty file is never a snapshot, says the store
+        return None  # not one row: an empty file is never a snapshot, says the store
     named = {reject.line for reject in outcome.rejects}
     if missing := case.bad - named:
         return f"lines {sorted(missing)[:5]} are not named ({_said(outcome.rejects)})"
