@@ -155,7 +155,9 @@ class _Reader:
             last = self._is_last(int(layout.ends[row]), len(block))
             faults[row] = self._wrong_count(first + int(layout.lines[row]), int(layout.fields[row]), last)
         for row in undecodable_rows(block, layout.ends, self._blocks.encoding):
-            faults.setdefault(row, encoding_reject(first + int(layout.lines[row]), file, self._blocks.encoding))
+            last = self._is_last(int(layout.ends[row]), len(block))
+            line = first + int(layout.lines[row])
+            faults.setdefault(row, encoding_reject(line, file, self._blocks.encoding, last=last))
         for row in rows_with_nul(block, layout.ends):
             faults.setdefault(row, nul_reject(first + int(layout.lines[row]), file))
         return {row: fault for row, fault in faults.items() if data[row]}
@@ -217,7 +219,7 @@ class _Reader:
         try:
             cells = [cell.decode(self._blocks.encoding) or None for cell in row.cells]
         except UnicodeDecodeError:
-            return encoding_reject(line, self._blocks.file, self._blocks.encoding)
+            return encoding_reject(line, self._blocks.file, self._blocks.encoding, last=last)
         if any(cell is not None and "\0" in cell for cell in cells):
             return nul_reject(line, self._blocks.file)
         return cells

@@ -140,8 +140,13 @@ def _return_inside(line: int, file: str) -> Reject:
 
 def _unreadable(block: bytes, layout: Layout, data: pl.Series, blocks: Blocks) -> list[Reject]:
     undecodable = undecodable_rows(block, layout.ends, blocks.encoding)
+    last = len(layout.ends) - 1 if blocks.unterminated and layout.used == len(block) else None
     with_nul = [row for row in rows_with_nul(block, layout.ends) if row not in set(undecodable)]
     return [
-        *(encoding_reject(row + blocks.line, blocks.file, blocks.encoding) for row in undecodable if data[row]),
+        *(
+            encoding_reject(row + blocks.line, blocks.file, blocks.encoding, last=row == last)
+            for row in undecodable
+            if data[row]
+        ),
         *(nul_reject(row + blocks.line, blocks.file) for row in with_nul if data[row]),
     ]

@@ -76,7 +76,7 @@ def _parse(raw: bytes, line: int, blocks: Blocks, *, last: bool) -> dict[str, An
     try:
         row = json.loads(raw.decode(blocks.encoding), parse_float=str, parse_int=str, parse_constant=str)
     except UnicodeDecodeError:
-        return encoding_reject(line, blocks.file, blocks.encoding)
+        return encoding_reject(line, blocks.file, blocks.encoding, last=last)
     except (ValueError, RecursionError):
         if last:
             return Reject(

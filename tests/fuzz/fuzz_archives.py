@@ -57,7 +57,13 @@ def _parts(gold: Golden, rng: Random) -> Case:
 
 @mutation("gzip: not gzip at all", "gzip")
 def _not_gzip(gold: Golden, rng: Random) -> Case:
-    other = (gold.content, bz2.compress(gold.content), zlib.compress(gold.content), zipped([("F.csv", gold.content)]), b"")
+    other = (
+        gold.content,
+        bz2.compress(gold.content),
+        zlib.compress(gold.content),
+        zipped([("F.csv", gold.content)]),
+        b"",
+    )
     return packed(gold, rng.choice(other))
 
 
@@ -123,9 +129,21 @@ def _zip_lies(gold: Golden, rng: Random) -> Case:
 @_zip("names that leave the folder")
 def _zip_names(gold: Golden, rng: Random) -> Case:
     name = rng.choice(
-        ("../F.csv", "/etc/F.csv", "a/../../F.csv", "C:\\F.csv", "..\\F.csv", "a\\..\\F.csv", "F\x00.csv", "F\n.csv", "..")
+        (
+            "../F.csv",
+            "/etc/F.csv",
+            "a/../../F.csv",
+            "C:\\F.csv",
+            "..\\F.csv",
+            "a\\..\\F.csv",
+            "F\x00.csv",
+            "F\n.csv",
+            "..",
+        )
     )
-    return packed(gold, zipped([(name, gold.content)] if rng.random() < 0.5 else [("F.csv", gold.content), (name, b"x")]))
+    return packed(
+        gold, zipped([(name, gold.content)] if rng.random() < 0.5 else [("F.csv", gold.content), (name, b"x")])
+    )
 
 
 @_zip("links and devices")
@@ -195,7 +213,9 @@ def _overlapping(gold: Golden, count: int) -> bytes:
 
 @_zip("not a zip at all")
 def _not_zip(gold: Golden, rng: Random) -> Case:
-    return packed(gold, rng.choice((gold.content, gzip.compress(gold.content), b"PK", _END, _END + b"\0" * 18, b"\0" * 100)))
+    return packed(
+        gold, rng.choice((gold.content, gzip.compress(gold.content), b"PK", _END, _END + b"\0" * 18, b"\0" * 100))
+    )
 
 
 @_zip("packed in another way")

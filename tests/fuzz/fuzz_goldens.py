@@ -17,9 +17,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 COLUMNS = ("NUM", "REF", "CLIENT", "ETAT", "LIBELLE", "EFFET", "FIN", "JOUR", "DEPOT")
-FIELDS = (
-    "external_id reference customer_ref status erp_code erp_label starts_on ends_on due_day deposit_cents".split()
-)
+FIELDS = "external_id reference customer_ref status erp_code erp_label starts_on ends_on due_day deposit_cents".split()
 STATES = {"A": "upcoming", "V": "current", "C": "under_notice", "R": "ended"}
 WIDTHS = {
     "NUM": 10, "REF": 12, "CLIENT": 8, "ETAT": 4, "LIBELLE": 40, "EFFET": 10, "FIN": 10, "JOUR": 3, "DEPOT": 14,
@@ -97,7 +95,9 @@ class Form:
 
     def table(self, *, sums: bool) -> dict[str, Any]:
         """The feed as a landlord's file describes it."""
-        keys: dict[str, Any] = {"decimal": self.decimal, "file": "FICHIER"} | ({"sums": {"DEPOT": "DEPOT"}} if sums else {})
+        keys: dict[str, Any] = {"decimal": self.decimal, "file": "FICHIER"} | (
+            {"sums": {"DEPOT": "DEPOT"}} if sums else {}
+        )
         return {
             "stream": "contracts",
             "files": f"in/F_{{date:%Y%m%d}}.{self.suffix}",

@@ -78,7 +78,11 @@ class Erp:
         form = FORMS["csv-1252"]
         feeds = {}
         for name, (stream, mode) in _FEEDS.items():
-            table = form.table(sums=False) | {"stream": stream.value, "mode": mode, "files": f"in/{name}_{{date:%Y%m%d}}.csv"}
+            table = form.table(sums=False) | {
+                "stream": stream.value,
+                "mode": mode,
+                "files": f"in/{name}_{{date:%Y%m%d}}.csv",
+            }
             feeds[name] = table | ({"fields": _FIELDS[stream]} if stream in _FIELDS else {})
         await self.hub.apply(SLUG, **feeds)
         self.config = await load_config(self.hub.parts, SLUG)
@@ -94,7 +98,9 @@ class Erp:
         table = self.table(name, **rows)
         return await self.send(name, table, as_of=self.hub.clock.now())
 
-    def table(self, name: str, *, entries: Iterable[tuple[str, str, date, int]] = (), keys: Iterable[str] | None = None) -> pa.Table:
+    def table(
+        self, name: str, *, entries: Iterable[tuple[str, str, date, int]] = (), keys: Iterable[str] | None = None
+    ) -> pa.Table:
         """Rows of a feed in columns; contracts with these keys only."""
         who = list(self.contracts) if keys is None else list(keys)
         match name:
@@ -205,7 +211,13 @@ def _bad(erp: Erp, kind: str, number: int) -> tuple[pa.Table, datetime | None, s
     match kind:
         case "cut":
             kept = len(keys) - limit - 1 - rng.choice((0, 1, rng.randrange(len(keys) - limit - 1)))
-            return erp.table("contracts", keys=keys[: max(1, kept)] if rng.random() < 0.5 else rng.sample(keys, max(1, kept))), None, ""
+            return (
+                erp.table(
+                    "contracts", keys=keys[: max(1, kept)] if rng.random() < 0.5 else rng.sample(keys, max(1, kept))
+                ),
+                None,
+                "",
+            )
         case "stale":
             back = timedelta(days=rng.randint(1, 400), seconds=number)
             gone = set(rng.sample(keys, rng.randrange(limit)))
@@ -257,5 +269,3 @@ def _entries(erp: Erp, since: date, until: date, tally: GuardTally) -> Iterator[
         for key in erp.rng.sample(sorted(erp.contracts), 5):  # repairs, fees
             erp.entries += 1
             yield f"D{erp.entries:08d}", key, day, erp.rng.randrange(500, 30_000)
-
-

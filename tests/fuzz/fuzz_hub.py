@@ -75,7 +75,9 @@ def landlord_toml(slug: str, server: SftpServer, feeds: dict[str, dict[str, Any]
         "connectors.erp.network": {"private_hosts": ["127.0.0.1"]},
     }  # fmt: skip
     tables = head | {f"feeds.{name}": _feed(slug, table) for name, table in feeds.items()}
-    return "\n".join(f"[{name}]\n" + "".join(f"{k} = {_toml(v)}\n" for k, v in one.items()) for name, one in tables.items())
+    return "\n".join(
+        f"[{name}]\n" + "".join(f"{k} = {_toml(v)}\n" for k, v in one.items()) for name, one in tables.items()
+    )
 
 
 def _feed(slug: str, table: dict[str, Any]) -> dict[str, Any]:

@@ -145,13 +145,13 @@ def _otherwise(gold: Golden, rng: Random) -> Case:
 @mutation("xml: a required element missing or renamed", "xml")
 def _element_gone(gold: Golden, rng: Random) -> Case:
     place = some(gold, rng)
-    name, field = rng.choice(
-        (("NUM", "external_id"), ("REF", "reference"), ("ETAT", "status"), ("EFFET", "starts_on"))
-    )
+    name, field = rng.choice((("NUM", "external_id"), ("REF", "reference"), ("ETAT", "status"), ("EFFET", "starts_on")))
     line, number = gold.lines[index_of(gold, place)], gold.line_of(place)
     other = rng.choice((name.lower(), f"{name}_2"))
     changed = line.replace(f"<{name}>", f"<{other}>").replace(f"</{name}>", f"</{other}>")
-    bad = case_of(gold, edited(gold, place, changed), rows=without(gold, number), bad=[number], field=field, control="count")
+    bad = case_of(
+        gold, edited(gold, place, changed), rows=without(gold, number), bad=[number], field=field, control="count"
+    )
     return bad
 
 
@@ -168,7 +168,9 @@ def _bad_line(gold: Golden, rng: Random, line: str, *, field: str | None = None)
     place = rng.randrange(len(gold.contracts) - 1)
     number = gold.line_of(place)
     data = edited(gold, place, line)
-    return case_of(gold, data, rows=without(gold, number), bad=[number], field=field, control=rng.choice(("count", "none")))
+    return case_of(
+        gold, data, rows=without(gold, number), bad=[number], field=field, control=rng.choice(("count", "none"))
+    )
 
 
 @mutation("json: no object", "json")
@@ -261,7 +263,9 @@ def _same_json(gold: Golden, rng: Random) -> Case:
             cells = {name: value for name, value in cells.items() if value is not None}
         separators = rng.choice(((",", ":"), (" , ", " : ")))
         lines.append(json.dumps(cells, ensure_ascii=way == 3, separators=separators))
-    return case_of(gold, text_bytes(gold.form, [rng.choice(("", " ")) + line + rng.choice(("", "  ")) for line in lines]))
+    return case_of(
+        gold, text_bytes(gold.form, [rng.choice(("", " ")) + line + rng.choice(("", "  ")) for line in lines])
+    )
 
 
 @mutation("json: one document instead of lines", "json")
@@ -269,5 +273,3 @@ def _document(gold: Golden, rng: Random) -> Case:
     rows = [json.loads(line, parse_float=str) for line in gold.lines]
     text = json.dumps(rows, ensure_ascii=False, indent=rng.choice((None, 2)))
     return case_of(gold, text.encode(), rows={}, whole=True)
-
-

@@ -141,7 +141,9 @@ def _difference(wanted: dict[int, Row], found: dict[int, Row]) -> str | None:
         lost, more = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
         return f"rows lost on lines {lost[:5]}, too many on lines {more[:5]}"
     line = next(line for line in wanted if wanted[line] != found[line])
-    pairs = {name: (wanted[line][name], found[line][name]) for name in FIELDS if wanted[line][name] != found[line][name]}
+    pairs = {
+        name: (wanted[line][name], found[line][name]) for name in FIELDS if wanted[line][name] != found[line][name]
+    }
     return f"line {line} reads otherwise: {pairs}"
 
 

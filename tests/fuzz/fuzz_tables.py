@@ -41,7 +41,9 @@ def _unbalanced_last(gold: Golden, rng: Random) -> Case:
 
 @mutation("quotes: closed in the middle of a cell", *QUOTED)
 def _closed_early(gold: Golden, rng: Random) -> Case:
-    return _named(gold, rng, rng.choice((lambda text: f'"{text}"x', lambda text: f'"{text}" ', lambda text: f'"a"{text}"')))
+    return _named(
+        gold, rng, rng.choice((lambda text: f'"{text}"x', lambda text: f'"{text}" ', lambda text: f'"a"{text}"'))
+    )
 
 
 @mutation("quotes: in the middle of an unquoted cell", *QUOTED)
@@ -121,7 +123,9 @@ def _changed(rng: Random, change: Callable[[str], str]) -> tuple[list[str], int]
 
 @mutation("header: a column renamed", *NAMED)
 def _renamed(gold: Golden, rng: Random) -> Case:
-    names, _ = _changed(rng, rng.choice((lambda n: n + "_2", str.lower, lambda n: "X" + n, lambda n: n[:-1], lambda n: "")))
+    names, _ = _changed(
+        rng, rng.choice((lambda n: n + "_2", str.lower, lambda n: "X" + n, lambda n: n[:-1], lambda n: ""))
+    )
     return case_of(gold, headed(gold, names), whole=True, control=rng.choice(("honest", "none")))
 
 
@@ -194,7 +198,9 @@ def _permuted_alone(gold: Golden, rng: Random) -> Case:
     names = list(COLUMNS)
     left, right = rng.choice(((3, 5), (0, 5), (3, 4), (5, 4), (1, 5), (3, 1)))
     names[left], names[right] = names[right], names[left]
-    return case_of(gold, headed(gold, names), rows={}, bad=frozenset(gold.expected), control=rng.choice(("honest", "none")))
+    return case_of(
+        gold, headed(gold, names), rows={}, bad=frozenset(gold.expected), control=rng.choice(("honest", "none"))
+    )
 
 
 @mutation("header: ten thousand columns", *NAMED)

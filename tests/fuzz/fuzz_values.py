@@ -165,7 +165,12 @@ _AMOUNTS = (
     ("{d}50", 50), ("5{d}", 500), ("5{d}000", 500), ("0", 0), ("-0{d}00", 0), ("00012{d}30", 1230), ("\u22125{d}00", -500),
     (" 5{d}5 ", 550), ("99999999{d}99", 9_999_999_999),
 )  # fmt: skip
-_GROUPED = (("1 234{d}50", 123_450), ("1\u00a0234{d}50", 123_450), ("1\u202f234{d}5", 123_450), ("12 345 678", 1_234_567_800))
+_GROUPED = (
+    ("1 234{d}50", 123_450),
+    ("1\u00a0234{d}50", 123_450),
+    ("1\u202f234{d}5", 123_450),
+    ("12 345 678", 1_234_567_800),
+)
 
 
 @mutation("amount: written in another way", *PLAIN)
@@ -274,5 +279,3 @@ def _reordered(gold: Golden, rng: Random) -> Case:
     tail = gold.lines[index_of(gold, len(order) - 1) + 1 :]
     rows = {gold.line_of(at): gold.contracts[place].row for at, place in enumerate(order)}
     return case_of(gold, text_bytes(gold.form, [*gold.lines[:head], *body, *tail]), rows=rows)
-
-

@@ -44,9 +44,7 @@ def read_file(feed: Feed, settings: FileFeed, spooled: Spooled) -> Iterator[Batc
     seen.compare(spooled.artifact, spooled.name)
 
 
-def control_of(
-    content: bytes, settings: FileFeed, file: str, *, of: str = ""
-) -> tuple[int | None, dict[str, Decimal]]:
+def control_of(content: bytes, settings: FileFeed, file: str, *, of: str = "") -> tuple[int | None, dict[str, Decimal]]:
     """Lines and sums (by column of the data file) that a control file promises; `of` is the data file's path.
 
     Raises InputRefusedError where it cannot be read, promises nothing, or is another file's.

@@ -99,7 +99,9 @@ class FileFeed(FeedSettings):
     compression: Literal["none", "gzip", "zip"] = setting("How the file is packed", default="none")
     encoding: Annotated[str, AfterValidator(_encoding)] = setting("Its characters", default="utf-8", example="cp1252")
     delimiter: str = setting("CSV: what stands between two values", default=";", min_length=1, max_length=1)
-    quote: Quote = setting("CSV: what stands around a value that holds a delimiter; empty where nothing does", default='"')
+    quote: Quote = setting(
+        "CSV: what stands around a value that holds a delimiter; empty where nothing does", default='"'
+    )
     header: bool = setting("CSV: whether the first line names the columns", default=True)
     columns: tuple[str, ...] = setting("CSV without header: the columns' names in their order", default=())
     skip_lines: int = setting("Lines before the header or the first row", default=0, ge=0)
