@@ -17,7 +17,10 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 COLUMNS = ("NUM", "REF", "CLIENT", "ETAT", "LIBELLE", "EFFET", "FIN", "JOUR", "DEPOT")
-FIELDS = "external_id reference customer_ref status erp_code erp_label starts_on ends_on due_day deposit_cents".split()
+FIELDS = (
+    "external_id", "reference", "customer_ref", "status", "erp_code", "erp_label", "starts_on", "ends_on", "due_day",
+    "deposit_cents",
+)  # fmt: skip
 STATES = {"A": "upcoming", "V": "current", "C": "under_notice", "R": "ended"}
 WIDTHS = {
     "NUM": 10, "REF": 12, "CLIENT": 8, "ETAT": 4, "LIBELLE": 40, "EFFET": 10, "FIN": 10, "JOUR": 3, "DEPOT": 14,

@@ -1,6 +1,6 @@
 """Snapshots for the guard: bad ones of a large landlord, each sent twice, and two hundred ordinary nights.
 
-Each goes the way of a night from the checked rows on: claimed, staged, compared in the database, judged, applied or held.
+Each goes the way of a night from the checked rows on: claimed, staged, compared in the database, judged.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -39,10 +40,13 @@ _FEEDS: dict[str, tuple[Stream, str]] = {
     "ledger": (Stream.LEDGER_ENTRIES, "delta"),
 }
 _FIELDS: dict[Stream, dict[str, Any]] = {
-    Stream.PRICE_COMPONENTS: {"external_id": "A", "contract_ref": "A", "kind": {"const": "rent"}, "label": "A", "amount": "A"},
+    Stream.PRICE_COMPONENTS: {
+        "external_id": "A", "contract_ref": "A", "kind": {"const": "rent"}, "label": "A", "amount": "A",
+    },
     Stream.ACCOUNTS: {"external_id": "A", "number": "A", "kind": {"const": "rent"}},
     Stream.LEDGER_ENTRIES: {
-        "external_id": "A", "account_ref": "A", "posted_on": "A", "label": "A", "amount": "A", "kind": {"const": "rent"},
+        "external_id": "A", "account_ref": "A", "posted_on": "A", "label": "A", "amount": "A",
+        "kind": {"const": "rent"},
     },
 }  # fmt: skip
 
@@ -166,6 +170,7 @@ async def _no_fence(conn: object) -> None:
     """Nobody else has this work."""
 
 
+@cache
 def hash_of(key: str) -> int:
     """The same for ever, unlike `hash`."""
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=4).digest())
@@ -234,7 +239,7 @@ def _bad(erp: Erp, kind: str, number: int) -> tuple[pa.Table, datetime | None, s
 
 
 async def _ordinary(erp: Erp, tally: GuardTally) -> None:
-    """A day goes by (or a weekend): people move in and out, rent is called on the first, is paid, regularised in June."""
+    """A day goes by (or a weekend): people move in and out, rent is called on the first, and paid."""
     before = erp.hub.clock.now()
     erp.hub.clock.move(days=erp.rng.choice((1, 1, 1, 1, 1, 1, 3)))
     now, tally.nights = erp.hub.clock.now(), tally.nights + 1

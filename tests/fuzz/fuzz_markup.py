@@ -94,9 +94,7 @@ def _too_much(gold: Golden, rng: Random) -> Case:
             f'<a b="{"x" * 11_000_000}"/>',
         )
     )
-    if inside.startswith("<a b"):
-        rows[place] = rows[place].replace("<Contrat>", "<Contrat " + inside[3:-2] + ">", 1)
-    elif inside.startswith("<a b0"):
+    if inside.startswith("<a b") or inside.startswith("<a b0"):
         rows[place] = rows[place].replace("<Contrat>", "<Contrat " + inside[3:-2] + ">", 1)
     else:
         rows[place] = rows[place].replace("<NUM>", inside + "<NUM>", 1)

@@ -108,7 +108,7 @@ def _in_last_cell(gold: Golden, rng: Random) -> Case | None:
     text = gold.cells[place]["DEPOT"]
     if not text.strip("0,."):
         return None
-    start, end = spans(gold)[index_of(gold, place)]
+    _, end = spans(gold)[index_of(gold, place)]
     kept = rng.randrange(len(text))
     same = text[:kept].rstrip("0,.") == text.rstrip("0,.") and gold.form.decimal in text[: kept + 1]
     rows = gold.expected if same else without(gold, gold.line_of(place))

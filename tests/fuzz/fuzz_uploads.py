@@ -13,7 +13,7 @@ from fuzz_goldens import COLUMNS, FORMS, Form, csv_line, invent
 from fuzz_hub import Hub, door, file_server
 
 from erp_connectors.sftp_files import SftpFilesConnector
-from hub.errors import InputRefusedError
+from hub.errors import InputRefusedError, RetryableError
 from hub.ports import Artifact, Feed, Spooled
 from hub.testing.bench import make_feed
 from hub.testing.fakes import LOCAL_NETWORK, MemoryState, make_context
@@ -188,7 +188,11 @@ def _take(
 ) -> bool:
     """Fetch and read one; whether it was taken."""
     into = io.BytesIO()
-    connector.fetch(feed, artifact, into)
+    try:
+        connector.fetch(feed, artifact, into)
+    except RetryableError:
+        tally.refused += 1  # it grew meanwhile
+        return False
     name = Path(artifact.name).name
     path = folder / name
     path.write_bytes(into.getvalue())
