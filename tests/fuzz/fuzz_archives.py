@@ -128,22 +128,21 @@ def _zip_lies(gold: Golden, rng: Random) -> Case:
 
 @_zip("names that leave the folder")
 def _zip_names(gold: Golden, rng: Random) -> Case:
-    name = rng.choice(
-        (
-            "../F.csv",
-            "/etc/F.csv",
-            "a/../../F.csv",
-            "C:\\F.csv",
-            "..\\F.csv",
-            "a\\..\\F.csv",
-            "F\x00.csv",
-            "F\n.csv",
-            "..",
-        )
+    names = (
+        "../F.csv",
+        "/etc/F.csv",
+        "a/../../F.csv",
+        "C:\\F.csv",
+        "..\\F.csv",
+        "a\\..\\F.csv",
+        "F@.csv",
+        "F\n.csv",
+        "..",
     )
-    return packed(
-        gold, zipped([(name, gold.content)] if rng.random() < 0.5 else [("F.csv", gold.content), (name, b"x")])
-    )
+    name = rng.choice(names)
+    alone = rng.random() < 0.5
+    data = zipped([(name, gold.content)] if alone else [("F.csv", gold.content), (name, b"x")])
+    return packed(gold, data.replace(b"F@.csv", b"F\0.csv"))
 
 
 @_zip("links and devices")
