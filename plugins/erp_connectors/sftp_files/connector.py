@@ -131,7 +131,7 @@ class SftpFilesConnector(FileSource[SftpSettings]):
         control = folders.find(found.fill(own.control))
         if control is None:
             return artifact
-        rows, sums = control_of(self._read_small(control), own, control.path)
+        rows, sums = control_of(self._read_small(control), own, control.path, of=file.path)
         return replace(artifact, stable=True, expected_rows=rows, expected_sums=sums)
 
     def _read_small(self, control: RemoteFile) -> bytes:
