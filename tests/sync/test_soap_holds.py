@@ -117,7 +117,7 @@ async def test_what_was_held_is_let_through_from_the_kept_replies_without_a_call
     assert ("contracts", "applied", 11) == (report.feed, report.state, report.missing), report.error
     assert (told_at, 11) == (await home.as_of(SOAP, "contracts"), await gone(home))
     assert "applied" == (await find_hold(home.parts.engine, SOAP, hold.id)).state
-    with pytest.raises(ConflictError, match="approved by ida .*and applied"):
+    with pytest.raises(ConflictError, match=r"approved by ida .* and applied"):
         await approve(home, hold.id)
 
     faults.fault = False
