@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select, text, upd
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.records import RECORDS, Reject, Stream, field_specs
+from hub.records import RECORDS, Reject, Stream, excerpt, field_specs
 from hub.store.artifact_rows import Seen
 from hub.store.tables import quarantine
 
@@ -241,12 +241,18 @@ def _rows(rejects: Sequence[Reject], stream: Stream | None, inputs: Sequence[See
             "message": reject.message,
             "excerpt": reject.excerpt,
             "artifact": _input_of(reject, inputs),
-            "about": reject.about,
-            "about_type": refers.get(concerns or "") if reject.about else None,
+            "about": about,
+            "about_type": refers.get(concerns or "") if about else None,
             "needs_type": refers.get(reject.field or "") if reject.code == "UNKNOWN_REFERENCE" else None,
         }
         for reject in rejects
+        for about in [_no_persons(reject.about)]
     ]
+
+
+def _no_persons(reference: str | None) -> str | None:
+    """A reference, unless a moved column put a person's data in its place: that names no object of ours."""
+    return reference if excerpt(reference) == reference else None
 
 
 def _references(stream: Stream | None) -> dict[str, str]:
