@@ -16,13 +16,18 @@ def shape(text: str) -> str:
     return "".join(_outline(char) for char in text)
 
 
+def outlined(text: str) -> str:
+    """The text with the IBANs and mail addresses in it as outlines."""
+    return _MAIL.sub(_shaped, _IBAN.sub(_shaped, text))
+
+
 def excerpt(value: object, *, personal: bool = False) -> str | None:
     """A short printable piece of a refused value; outlined when the field is personal, as are all IBANs and mail
     addresses, wherever a moved column put them."""
     if value is None:
         return None
     text = str(value)
-    shown = shape(text) if personal else _MAIL.sub(_shaped, _IBAN.sub(_shaped, text))
+    shown = shape(text) if personal else outlined(text)
     cut = shown if len(shown) <= MAX_EXCERPT else shown[: MAX_EXCERPT - 1] + "…"
     return "".join(char if char.isprintable() else "·" for char in cut)
 

@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select, text, upd
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.records import RECORDS, Reject, Stream, excerpt, field_specs
+from hub.records import RECORDS, Reject, Stream, field_specs
+from hub.records.excerpt import outlined
 from hub.store.artifact_rows import Seen
 from hub.store.tables import quarantine
 
@@ -238,8 +239,8 @@ def _rows(rejects: Sequence[Reject], stream: Stream | None, inputs: Sequence[See
             "line": reject.line or 0,
             "field": reject.field or "",
             "code": reject.code,
-            "message": reject.message,
-            "excerpt": reject.excerpt,
+            "message": outlined(reject.message),
+            "excerpt": None if reject.excerpt is None else outlined(reject.excerpt),
             "artifact": _input_of(reject, inputs),
             "about": about,
             "about_type": refers.get(concerns or "") if about else None,
@@ -252,7 +253,7 @@ def _rows(rejects: Sequence[Reject], stream: Stream | None, inputs: Sequence[See
 
 def _no_persons(reference: str | None) -> str | None:
     """A reference, unless a moved column put a person's data in its place: that names no object of ours."""
-    return reference if excerpt(reference) == reference else None
+    return reference if reference is None or outlined(reference) == reference else None
 
 
 def _references(stream: Stream | None) -> dict[str, str]:
