@@ -128,7 +128,8 @@ class _Reader:
                 where=Where(file=self._blocks.file, line=line, field=twice),
             )
         self._absent = [name for name in self._header.absent(names) if name in (self._wanted or ())]
-        check_columns(self._wanted or (), [*names, *self._absent], file=self._blocks.file, line=line)
+        needed = [name for name in self._wanted or () if name not in self._absent]
+        check_columns(needed, names, file=self._blocks.file, line=line)
         self._names = names
 
     def _read_block(self, block: bytes) -> Iterator[Rows]:

@@ -30,7 +30,7 @@ def contradictions(tables: Tables) -> Iterator[Found]:
         yield from ((stream, found) for found in _twins(stream, frame))
     for stream, frame in frames.items():
         for spec in field_specs(RECORDS[stream]):
-            target = _BROUGHT_BY.get(spec.column.refers)
+            target = _BROUGHT_BY[spec.column.refers] if spec.column.refers else None
             if target in frames:
                 yield from ((stream, found) for found in _unknown(spec, frame, frames[target]))
 
@@ -72,7 +72,8 @@ def _twins(stream: Stream, frame: pl.DataFrame) -> Iterator[Reject]:
 def _unknown(spec: FieldSpec, frame: pl.DataFrame, target: pl.DataFrame) -> Iterator[Reject]:
     known = target.select(pl.col("external_id").alias(spec.name)).unique()
     missing = frame.filter(pl.col(spec.name).is_not_null()).join(known, on=spec.name, how="anti", maintain_order="left")
-    kind, file = str(spec.column.refers).replace("_", " "), target.get_column("file").first()
+    kind = str(spec.column.refers).replace("_", " ")
+    file = target.row(0, named=True)["file"] if target.height else "any file"
     for row in missing.iter_rows(named=True):
         message = (
             f"no {kind} of this id is read from {file}: add it there, correct it here, or see why its line is refused"

@@ -15,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.errors import InputRefusedError, Where
 from hub.records import RECORDS, Reject, Stream
+from hub.store.rekey_rows import retired_source
 from hub.store.shape import BROUGHT_BY, Reference, Shape, shape_of
+from hub.store.take_over import take_over
 
 _WORK_MEM = "64MB"
 
@@ -54,18 +56,21 @@ async def apply_stream(
     False says that rows of the snapshot could not be read: absence then proves nothing, and marks nothing.
     Raises InputRefusedError for an empty snapshot where rows are held: an empty file is never a snapshot.
     """
-    work = _Work(conn, shape_of(stream), {"landlord": landlord, "source": source, "run": run_id, "now": now})
+    values = {"landlord": landlord, "source": source, "run": run_id, "now": now, "retired": retired_source(source)}
+    work = _Work(conn, shape_of(stream), values)
     await work.run(f"select set_config('work_mem', '{_WORK_MEM}', true)")
     if mode == "snapshot":
         await _refuse_empty(work)
     refused = await _settle_twins(work, mode)
     refused += await _refuse_unknown_references(work)
     await _name_new_objects(work)
+    whole = mode == "snapshot" and complete
+    gone = await take_over(work.shape, work.run, work.count, whole=whole)
     added, changed, returned, unchanged = await _compare(work)
     await _write_changed(work)
     await _write_new(work)
-    missing = await _mark_missing(work) if mode == "snapshot" and complete else 0
-    return ApplyResult(added, changed, unchanged, missing, returned, _in_order(refused))
+    missing = await _mark_missing(work) if whole else 0
+    return ApplyResult(added, changed, unchanged, missing + gone, returned, _in_order(refused))
 
 
 async def refuse_staged(

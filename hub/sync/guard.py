@@ -148,6 +148,8 @@ async def _suspicions(task: FeedTask, reading: Reading, conn: Connection) -> tup
         return [], {}
     if not await last_applied(conn, landlord=task.landlord, feed=name, before_run=task.run_id):
         return [], {}
+    if task.source_before != task.config.connector and _is_taken_over(stream):
+        return [], {}
     ages = await _ages(task, reading, conn, state, state.as_of)
     reasons: list[Reason] = []
     diff: dict[str, Any] = {}
@@ -192,6 +194,11 @@ async def _compared(task: FeedTask, reading: Reading, conn: Connection) -> Compa
 def _has_anchor(stream: Stream) -> bool:
     """Whether other things hang on the stream's rows; ledger entries are as precious."""
     return RECORDS[stream].anchor is not None or stream is Stream.LEDGER_ENTRIES
+
+
+def _is_taken_over(stream: Stream) -> bool:
+    """Whether another ERP's first rows are told by what they say: none is known by its id, none is counted twice."""
+    return RECORDS[stream].anchor is None and RECORDS[stream].key == ("external_id",)
 
 
 def _noun(stream: Stream) -> str:

@@ -57,7 +57,8 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class FeedTask:
     """One feed of one run. `known`: it has been applied before, in whatever run. `approved`: the hold whose data a
-    person let through, to be applied now instead of what the source has."""
+    person let through, to be applied now instead of what the source has. `source_before`: the connector whose data the
+    feed held when the run came to it."""
 
     parts: SyncParts
     landlord: str
@@ -71,6 +72,7 @@ class FeedTask:
     folder: Path
     progress: Progress
     approved: Hold | None = None
+    source_before: str | None = None
 
     @property
     def record(self) -> type[CanonicalRecord]:

@@ -101,7 +101,9 @@ class _Stage:
         feed, pattern = self.config.build_feed(one.name), str(one.settings.get("files", ""))
         artifacts = self.source.discover(feed)
         if not artifacts:
-            self._add(Trouble(pattern, None, "NO_FILE", "there is no such file", hint=f"give it, or {_delete(one.name)}"))
+            self._add(
+                Trouble(pattern, None, "NO_FILE", "there is no such file", hint=f"give it, or {_delete(one.name)}")
+            )
         for artifact in artifacts:
             try:
                 self._read_file(one, feed, artifact)
