@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final, Literal
 
-Rule = Literal["disappearing", "slow_drip", "fewer_rows", "wrong_landlord", "stale", "new_debits", "old_entries"]
+Rule = Literal[
+    "disappearing", "slow_drip", "fewer_rows", "wrong_landlord", "stale", "new_debits", "old_entries", "another_erp"
+]
 
 _DAYS_OF_A_MONTH: Final = 30
 _TOO_FEW_TO_COMPARE: Final = 3
@@ -133,6 +135,14 @@ def _wrong_landlord(facts: SnapshotFacts, limits: GuardLimits, noun: str) -> Ite
         "is this another landlord's file?"
     )
     yield Reason("wrong_landlord", facts.common, least, text)
+
+
+def judge_source(*, before: str, now: str, held: int, noun: str) -> list[Reason]:
+    """A feed that reads another connector, to which nothing of what is `held` is known: all of it would come twice."""
+    if not held:
+        return []
+    text = f"{noun} came from {before} until now, and none of the {held:,} held is known to {now}: all would come twice"
+    return [Reason("another_erp", now, before, text)]
 
 
 def judge_age(ages: Ages) -> list[Reason]:

@@ -115,6 +115,18 @@ async def add_keys(conn: AsyncConnection, *, landlord: str, new: str) -> int:
     return added.rowcount
 
 
+async def held_unknown_to(conn: AsyncConnection, *, landlord: str, stream: Stream, before: str, source: str) -> int:
+    """How many rows that `before` brought are served, if `source` has no key for anything of their type; else 0."""
+    query = f"""
+        select count(*) from {table_of(stream).name} t
+        where t.landlord_id = :landlord and t.source = :before and t.missing_since is null and not exists (
+            select from external_key k
+            where k.landlord_id = :landlord and k.source = :source and k.object_type = '{RECORDS[stream].anchor}')"""
+    found = await conn.execute(text(query), {"landlord": landlord, "before": before, "source": source})
+    held: int = found.scalar_one()
+    return held
+
+
 async def hand_over(conn: AsyncConnection, *, landlord: str, old: str, new: str) -> dict[str, int]:
     """Make the mapped objects, and what hangs on them, the new connector's. Gives the rows moved by stream."""
     values = {"landlord": landlord, "old": old, "new": new, "before": retired_source(old), "wait": retired_source(new)}

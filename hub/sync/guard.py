@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final
 
-from hub.domain.guard import Ages, Reason, judge_age, judge_ledger, judge_snapshot
+from hub.domain.guard import Ages, Reason, judge_age, judge_ledger, judge_snapshot, judge_source
 from hub.errors import InputRefusedError
 from hub.ports import CallSource
 from hub.records import RECORDS, Stream
@@ -27,6 +27,7 @@ from hub.store.hold_rows import (
     supersede_holds,
     waiting_holds,
 )
+from hub.store.rekey_rows import held_unknown_to
 from hub.store.run_rows import FeedRun, put_feed_run
 from hub.sync.parts import FeedTask, Reading
 
@@ -148,8 +149,11 @@ async def _suspicions(task: FeedTask, reading: Reading, conn: Connection) -> tup
         return [], {}
     if not await last_applied(conn, landlord=task.landlord, feed=name, before_run=task.run_id):
         return [], {}
-    if task.source_before != task.config.connector and _is_taken_over(stream):
-        return [], {}
+    if task.source_before not in (None, task.config.connector):
+        if _is_taken_over(stream):
+            return [], {}
+        if doubled := await _doubled(task, conn, task.source_before or ""):
+            return doubled, {}
     ages = await _ages(task, reading, conn, state, state.as_of)
     reasons: list[Reason] = []
     diff: dict[str, Any] = {}
@@ -194,6 +198,15 @@ async def _compared(task: FeedTask, reading: Reading, conn: Connection) -> Compa
 def _has_anchor(stream: Stream) -> bool:
     """Whether other things hang on the stream's rows; ledger entries are as precious."""
     return RECORDS[stream].anchor is not None or stream is Stream.LEDGER_ENTRIES
+
+
+async def _doubled(task: FeedTask, conn: Connection, before: str) -> list[Reason]:
+    """The first rows of another ERP whose keys nobody has told."""
+    stream, connector = task.feed.stream, task.config.connector
+    if RECORDS[stream].anchor is None:
+        return []
+    held = await held_unknown_to(conn, landlord=task.landlord, stream=stream, before=before, source=connector)
+    return judge_source(before=before, now=connector, held=held, noun=_noun(stream))
 
 
 def _is_taken_over(stream: Stream) -> bool:

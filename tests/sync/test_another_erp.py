@@ -262,6 +262,20 @@ async def test_a_connector_that_is_not_there_or_the_same_one_is_told(held: Landl
         await held.rekey([], new="erp")
 
 
+async def test_without_a_map_nothing_of_the_new_erp_is_applied_twice(held: Landlord) -> None:
+    """Forgotten: the feeds read the new ERP, and nobody told its keys. The first feed is held, the others wait."""
+    await held.apply(the_new_one(held))
+    report = (await held.sync())["sites"]
+    assert report.state == "held"
+    assert "sites came from erp until now, and none of the 3 held is known to neu" in (report.error or "")
+    await held.rekey(key_map(held.folder / "old") + same_keys(held.folder / "old"))
+    reports = await held.sync()
+    assert {one.state for one in reports.values()} <= {"applied", "unchanged"}
+    assert len(await held.served("neu")) == 186
+    (count,) = await held.house.rows(SLUG, "select count(*) from contract")
+    assert count[0] == 13
+
+
 async def test_another_landlords_keys_are_neither_seen_nor_touched(held: Landlord, tmp_path: Path) -> None:
     other = Landlord(held.house, OTHER, tmp_path)
     await other.apply(landlord(OTHER, {"erp": held.folder / "old", "neu": held.folder / "new"}))
