@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 100
 _SENTENCES = {
-    "UNKNOWN": "{key}: no object of {old} has this key → correct the line, or --skip-unknown",
+    "UNKNOWN": "{key} is no key of {old} that is known here → correct the line, or --skip-unknown",
     "AMBIGUOUS": "{key} means a {other} of {old} → say which in a third column, kind",
     "DUPLICATED": "{key} stands in the map again, for {other} → keep one of the lines",
     "MERGED": "{key} would mean {other} too → each object needs a new key of its own",
