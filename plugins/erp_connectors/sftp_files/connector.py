@@ -41,7 +41,7 @@ class DroppedFiles(FileSource[D]):
     """Snapshots are the files of the newest date, deltas all files in order; nothing is taken before it is finished."""
 
     feed_settings_model = FileFeed
-    capabilities = Capabilities(pull={stream: Pull(snapshot=True, delta=True) for stream in Stream})
+    capabilities = Capabilities(pull={stream: Pull(snapshot=True, delta=True, window=True) for stream in Stream})
     needs_mapping = True
     settles_by_its_time: ClassVar[bool] = False
 
@@ -118,7 +118,7 @@ class DroppedFiles(FileSource[D]):
         control = folders.find(found.fill(own.control))
         if control is None:
             return artifact
-        rows, sums = control_of(self._read_small(control), own, control.path)
+        rows, sums = control_of(self._read_small(control), own, control.path, of=file.path)
         return replace(artifact, stable=True, expected_rows=rows, expected_sums=sums)
 
     def _read_small(self, control: RemoteFile) -> bytes:
