@@ -113,7 +113,8 @@ def same_keys(source: Path) -> list[KeyPair]:
     """Notices and their PDFs, which keep their keys: an id that means both says which."""
     with (source / "notices.csv").open(encoding="utf-8", newline="") as stream:
         ids = [row["notice_id"] for row in csv.DictReader(stream, delimiter=";")]
-    return [KeyPair(line, one, one, kind) for kind in ("rent_notice", "document") for line, one in enumerate(ids, 1000)]
+    both = [(one, kind) for kind in ("rent_notice", "document") for one in ids]
+    return [KeyPair(line, one, one, kind) for line, (one, kind) in enumerate(both, start=1000)]
 
 
 class Landlord:
