@@ -208,6 +208,7 @@ async def _compared(task: FeedTask, reading: Reading, conn: Connection, days: Da
         stream=task.feed.stream,
         refused=len(reading.collected.rejects),
         drip_since=max(since, approved) if approved else since,
+        as_of=reading.as_of.date(),
         days=days,
     )
 
