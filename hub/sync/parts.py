@@ -61,7 +61,8 @@ class Progress:
 class FeedTask:
     """One feed of one run. `known`: it has been applied before, in whatever run. `approved`: the hold whose data a
     person let through, to be applied now instead of what the source has. `order`: where numbered inputs stand.
-    `on_top`: the feeds whose files go on from this one's snapshots."""
+    `on_top`: the feeds whose files go on from this one's snapshots. `source_before`: the connector whose data the feed
+    held when the run came to it."""
 
     parts: SyncParts
     landlord: str
@@ -77,6 +78,7 @@ class FeedTask:
     approved: Hold | None = None
     order: Order | None = None
     on_top: tuple[str, ...] = ()
+    source_before: str | None = None
 
     @property
     def record(self) -> type[CanonicalRecord]:

@@ -3,6 +3,7 @@
 from hub.wire.archives import ArchiveLimits, Entry, ZipArchive, open_gzip
 from hub.wire.deadline import Deadline, Watchdog
 from hub.wire.faults import Fault, SoapReply, classify_fault
+from hub.wire.folder import FolderSession
 from hub.wire.hostkeys import HostKey
 from hub.wire.http import HttpResponse, HttpSession
 from hub.wire.limited import ByteStream, Limited
@@ -20,6 +21,7 @@ __all__ = [
     "Entry",
     "Fault",
     "Fetched",
+    "FolderSession",
     "HostKey",
     "HttpResponse",
     "HttpSession",

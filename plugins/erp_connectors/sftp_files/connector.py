@@ -1,22 +1,23 @@
-"""The `sftp_files` connector: finds, fetches and reads the files an ERP drops on an SFTP server."""
+"""Dropped files, found and read wherever they lie; and the `sftp_files` connector, which asks an SFTP server."""
 
 from __future__ import annotations
 
 import io
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from posixpath import basename
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO, ClassVar, TypeVar
 
 from pydantic import SecretStr
 
 from erp_connectors.sftp_files import checking
 from erp_connectors.sftp_files.bundle import Bundles
-from erp_connectors.sftp_files.looks import Folders, Looks
+from erp_connectors.sftp_files.looks import Folders, Looks, Place
 from erp_connectors.sftp_files.patterns import FilePattern, Found
 from erp_connectors.sftp_files.reading import control_of, read_file
-from erp_connectors.sftp_files.settings import FileFeed, SftpSettings
+from erp_connectors.sftp_files.settings import DropSettings, FileFeed, SftpSettings
 from hub.ports import Artifact, Capabilities, Context, Feed, FileSource, Finding, Pull, Spooled
 from hub.records import Batch, Stream
 from hub.wire import RemoteFile, SftpSession
@@ -33,27 +34,33 @@ class Seen:
     found: Found
 
 
-class SftpFilesConnector(FileSource[SftpSettings]):
+D = TypeVar("D", bound=DropSettings)
+
+
+class DroppedFiles(FileSource[D]):
     """Snapshots are the files of the newest date, deltas all files in order; nothing is taken before it is finished."""
 
-    name: ClassVar[str] = "sftp_files"
-    summary: ClassVar[str] = "Files an ERP drops on an SFTP server: CSV, fixed width, XML, JSON lines, PDF bundles"
-    settings_model = SftpSettings
     feed_settings_model = FileFeed
     capabilities = Capabilities(pull={stream: Pull(snapshot=True, delta=True, window=True) for stream in Stream})
     needs_mapping = True
+    settles_by_its_time: ClassVar[bool] = False
 
-    _session: SftpSession | None = None
-
-    def __init__(self, settings: SftpSettings, context: Context) -> None:
+    def __init__(self, settings: D, context: Context) -> None:
         super().__init__(settings, context)
         self._bundles = Bundles()
 
-    def check(self, feeds: Sequence[Feed]) -> Iterator[Finding]:
-        return checking.check(self, feeds)
+    @abstractmethod
+    def session(self) -> Place:
+        """Where the files lie, opened when first needed."""
 
     def discover(self, feed: Feed) -> Sequence[Artifact]:
-        looks = Looks(self.context.state, feed.name, self.context.clock.now(), self.settings.settle_seconds)
+        looks = Looks(
+            self.context.state,
+            feed.name,
+            self.context.clock.now(),
+            self.settings.settle_seconds,
+            by_its_time=self.settles_by_its_time,
+        )
         folders = self.folders()
         artifacts = [self._artifact(feed, seen, looks, folders) for seen in self._find(feed, folders)]
         looks.keep()
@@ -88,28 +95,8 @@ class SftpFilesConnector(FileSource[SftpSettings]):
 
     def close(self) -> None:
         self._bundles.close()
-        if self._session is not None:
-            self._session.close()
-            self._session = None
 
     # -- helpers, also of `checking` ---------------------------------------------------------------------------------
-
-    def session(self) -> SftpSession:
-        """The logged-in session, opened when first needed."""
-        if self._session is None:
-            own = self.settings
-            self._session = SftpSession(
-                own.host,
-                own.port,
-                self.context.network,
-                user=own.user,
-                host_key=own.host_key,
-                password=_clear(own.password),
-                private_key=_clear(own.private_key),
-                passphrase=_clear(own.passphrase),
-                prefetch=own.prefetch,
-            ).__enter__()
-        return self._session
 
     def _find(self, feed: Feed, folders: Folders) -> list[Seen]:
         """The feed's files, oldest first; of a snapshot only those of the newest date."""
@@ -138,6 +125,42 @@ class SftpFilesConnector(FileSource[SftpSettings]):
         content = io.BytesIO()
         self.session().fetch(control.path, content, max_bytes=_MAX_CONTROL_BYTES)
         return content.getvalue()
+
+
+class SftpFilesConnector(DroppedFiles[SftpSettings]):
+    """Files on an SFTP server whose host key is pinned."""
+
+    name: ClassVar[str] = "sftp_files"
+    summary: ClassVar[str] = "Files an ERP drops on an SFTP server: CSV, fixed width, XML, JSON lines, PDF bundles"
+    settings_model = SftpSettings
+
+    _session: SftpSession | None = None
+
+    def check(self, feeds: Sequence[Feed]) -> Iterator[Finding]:
+        return checking.check(self, checking.log_in_steps(self), feeds)
+
+    def close(self) -> None:
+        super().close()
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def session(self) -> SftpSession:
+        """The logged-in session, opened when first needed."""
+        if self._session is None:
+            own = self.settings
+            self._session = SftpSession(
+                own.host,
+                own.port,
+                self.context.network,
+                user=own.user,
+                host_key=own.host_key,
+                password=_clear(own.password),
+                private_key=_clear(own.private_key),
+                passphrase=_clear(own.passphrase),
+                prefetch=own.prefetch,
+            ).__enter__()
+        return self._session
 
 
 def settings_of(feed: Feed) -> FileFeed:

@@ -14,6 +14,7 @@ from hub.formats import (
     CsvFormat,
     FixedColumn,
     FixedWidthFormat,
+    HeaderNames,
     Rows,
     add_up,
     disagreement,
@@ -106,6 +107,7 @@ def _rows(settings: FileFeed, stream: ByteStream, columns: Sequence[str], file: 
                 settings.header or settings.columns,
                 settings.skip_lines,
                 settings.skip_prefixes,
+                HeaderNames(settings.aliases, settings.optional),
             ).read(stream, file=file, columns=columns)
         case "fixed_width":
             return FixedWidthFormat(
