@@ -88,6 +88,13 @@ class HttpResponse:
         self.close()
 
 
+class _Unled(requests.Session):
+    """Takes no redirect for one: even when told not to follow it, requests would read its body whole, without limit."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
+
+
 class HttpSession:
     """Keeps connections to the hosts a policy allows. One thread at a time; close it when done.
 
@@ -96,7 +103,7 @@ class HttpSession:
 
     def __init__(self, policy: NetworkPolicy, *, ca_file: Path | None = None, user_agent: str = "housing-hub") -> None:
         self.policy = policy
-        self._session = requests.Session()
+        self._session = _Unled()
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"})
         if ca_file is not None:

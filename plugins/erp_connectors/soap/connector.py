@@ -192,8 +192,8 @@ class SoapConnector(CallSource[SoapSettings]):
         return reply, self._marks(reply, rows=own.rows, paging=paging, namespace=own.namespace), digest
 
     def _marks(self, reply: Spooled, *, rows: str, paging: str | None = None, namespace: str | None = None) -> Marks:
-        messages, limit = self.settings.message_path, self.context.network.max_bytes
-        return read_marks(reply, rows=rows, messages=messages, paging=paging, namespace=namespace, max_bytes=limit)
+        messages = self.settings.message_path
+        return read_marks(reply, rows=rows, messages=messages, paging=paging, namespace=namespace)
 
     def _judge(self, asking: Asking, marks: Marks, operation: str) -> bool:
         known, silence = self.settings.messages, asking.settings.silence

@@ -35,9 +35,7 @@ class Marks:
     paging: str | None = None
 
 
-def read_marks(
-    spooled: Spooled, *, rows: str, messages: str, paging: str | None, namespace: str | None, max_bytes: int
-) -> Marks:
+def read_marks(spooled: Spooled, *, rows: str, messages: str, paging: str | None, namespace: str | None) -> Marks:
     """Looks through a spooled reply once, in constant memory. `messages` and `paging` are ends of paths.
 
     Raises InputRefusedError for rows of another `namespace` than the one asked for.
@@ -45,7 +43,7 @@ def read_marks(
     marks, (outer, *inner) = Marks(), rows.split("/")
     names = {outer, *(path.rpartition("/")[2] for path in (messages, paging) if path)}
     with spooled.open() as stream:
-        for element in iter_elements(stream, *sorted(names), what=spooled.name, max_element_bytes=max_bytes):
+        for element in iter_elements(stream, *sorted(names), what=spooled.name):
             if local_name(element) == outer:
                 found = _descend([element], inner)
                 marks.rows += len(found)
