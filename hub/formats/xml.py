@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -30,29 +30,29 @@ def read_xml(
     *,
     file: str,
     max_element_bytes: int = MAX_ELEMENT_BYTES,
+    without: Collection[str] = (),
 ) -> Iterator[Rows]:
     """The rows at `row_path` (`Ecriture`, or `Contrat/Parties/Partie` for nested lists), in blocks of up to 20,000.
 
     A column is a path from the row: `Reference`, `Locataire/Nom`, `@id`, `.`, and upwards `../Numero`, `../../@code`,
     as far up as the first name of `row_path`; above it only attributes are left. The first match counts, its text is
-    stripped, nothing and "" are null. `lines` are the rows' numbers from 1. Memory holds one element of the first name
-    at a time, besides the block. Raises MappingError for a path that cannot be read, InputRefusedError for broken, cut
-    or hostile XML.
+    stripped, nothing and "" are null. `lines` are the rows' numbers from 1. Rows below an element whose name is in
+    `without` are left out. Memory holds one element of the first name at a time, besides the block. Raises MappingError
+    for a path that cannot be read, InputRefusedError for broken, cut or hostile XML.
     """
     steps = [step for step in row_path.strip("/").split("/") if step]
     if not steps or any(step in (".", "..") or step.startswith("@") for step in steps):
         raise MappingError(f"the row path {row_path!r} is no list of element names", hint="e.g. Contrat/Parties/Partie")
     paths = {column: _parse(column, len(steps) - 1) for column in columns}
-    return _read(stream, steps, paths, file, max_element_bytes)
+    outer = iter_elements(stream, steps[0], what=file, max_element_bytes=max_element_bytes, without=without)
+    return _read(outer, steps, paths, file)
 
 
-def _read(
-    stream: ByteStream, steps: list[str], paths: dict[str, _Path], file: str, max_element_bytes: int
-) -> Iterator[Rows]:
+def _read(found: Iterator[etree._Element], steps: list[str], paths: dict[str, _Path], file: str) -> Iterator[Rows]:
     values: dict[str, list[str | None]] = {column: [] for column in paths}
     flat = all(path == _Path(0, (column,), None) for column, path in paths.items())
     number, held = 0, 0
-    for outer in iter_elements(stream, steps[0], what=file, max_element_bytes=max_element_bytes):
+    for outer in found:
         for row in _descend([outer], steps[1:]):
             cells = _flat(row) if flat else _Finder(row).texts(paths)
             for column, column_values in values.items():

@@ -107,7 +107,8 @@ class Reading:
     """One input, read and checked: what a single transaction applies.
 
     `seen`: the claims it settles. `as_of`: when this data was true at the source. `is_last`: nothing comes after it in
-    this run. `open_document` gives a named file; `after` is told once the rows are applied.
+    this run. `open_document` gives a named file; `after` is told once the rows are applied,
+    `put_aside` once the input is refused as a whole.
     """
 
     seen: tuple[Seen, ...]
@@ -116,3 +117,4 @@ class Reading:
     is_last: bool = True
     open_document: Callable[[str], BinaryIO] | None = None
     after: Callable[[], None] | None = None
+    put_aside: Callable[[], None] | None = None

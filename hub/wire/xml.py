@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, cast
 
 from lxml import etree
@@ -19,7 +19,7 @@ MAX_MARKS = 600_000
 _ENCODING = re.compile(rb"""^(?:\xef\xbb\xbf)?<\?xml[^>]{0,80}?encoding\s*=\s*["']([^"']{1,60})["']""")
 _EBCDIC = b"\x4c\x6f\xa7\x94"
 _SHIFTING = ("utf-7", "utf_7", "hz", "iso2022", "iso-2022", "unicode_escape", "raw_unicode", "punycode", "idna")
-_SAFE: dict[str, Any] = {
+SAFE: dict[str, Any] = {
     "resolve_entities": False,
     "no_network": True,
     "load_dtd": False,
@@ -38,11 +38,11 @@ def local_name(element: etree._Element) -> str:
 def parse_small(content: bytes, *, what: str) -> etree._Element:
     """A whole small document (WSDL, schema, Fault) as a tree. Raises InputRefusedError for a DTD, broken XML, more than
     600,000 signs of markup, or an encoding that hides them."""
-    _refuse_hiding(content, what)
+    refuse_hiding(content, what)
     if _marks(content) > MAX_MARKS:
         raise _too_dense(what)
     try:
-        root = etree.fromstring(content, etree.XMLParser(**_SAFE))
+        root = etree.fromstring(content, etree.XMLParser(**SAFE))
     except etree.XMLSyntaxError as error:
         raise broken(what, error) from None
     refuse_doctype(root, what)
@@ -54,18 +54,20 @@ def iter_elements(
     *names: str,
     what: str,
     max_element_bytes: int = MAX_ELEMENT_BYTES,
+    without: Collection[str] = (),
 ) -> Iterator[etree._Element]:
     """Every outermost element with one of the local `names`, complete and in order; cleared when the next is asked for.
 
-    Whatever stands before an element is dropped with it, so memory stays flat; its ancestors keep their attributes.
+    Those below an element whose local name is in `without` are left out. Whatever stands before an element is dropped
+    with it, so memory stays flat; its ancestors keep their attributes.
     Raises InputRefusedError for a DOCTYPE, broken or cut XML, an element above `max_element_bytes`, 600,000 signs of
     markup or 1,000 attributes, and for an encoding in which markup cannot be seen.
     """
-    parser = etree.XMLPullParser(("start", "end"), tag=[f"{{*}}{name}" for name in names], **_SAFE)
+    parser = etree.XMLPullParser(("start", "end"), tag=[f"{{*}}{name}" for name in names], **SAFE)
     depth, since_last, marks, checked, begun = 0, 0, 0, False, False
     for data in iter(lambda: stream.read(CHUNK), b""):
         if not begun:
-            _refuse_hiding(data, what)
+            refuse_hiding(data, what)
             begun = True
         _feed(parser, data, what)
         since_last, marks = since_last + len(data), marks + _marks(data)
@@ -81,7 +83,8 @@ def iter_elements(
                 )
             if event == "end" and depth == 0:
                 since_last = marks = 0
-                yield element
+                if not _is_below(element, without):
+                    yield element
                 element.clear()
                 _drop_before(element)
         if since_last > max_element_bytes:
@@ -119,7 +122,7 @@ def _too_dense(what: str, *names: str) -> InputRefusedError:
     )
 
 
-def _refuse_hiding(start: bytes, what: str) -> None:
+def refuse_hiding(start: bytes, what: str) -> None:
     """Raises InputRefusedError for an encoding in which `<` is not written as such: no sender needs EBCDIC or UTF-7."""
     declared = _ENCODING.match(start)
     name = declared[1].decode("ascii", "replace") if declared else ""
@@ -150,6 +153,10 @@ def _close(parser: etree.XMLPullParser, what: str) -> etree._Element:
     except etree.XMLSyntaxError as error:
         raise broken(what, error) from None
     return root
+
+
+def _is_below(element: etree._Element, names: Collection[str]) -> bool:
+    return bool(names) and any(local_name(above) in names for above in element.iterancestors())
 
 
 def _drop_before(element: etree._Element) -> None:

@@ -35,7 +35,15 @@ class Marks:
     paging: str | None = None
 
 
-def read_marks(spooled: Spooled, *, rows: str, messages: str, paging: str | None, namespace: str | None) -> Marks:
+def read_marks(
+    spooled: Spooled,
+    *,
+    rows: str,
+    messages: str,
+    paging: str | None = None,
+    namespace: str | None = None,
+    without: Sequence[str] = (),
+) -> Marks:
     """Looks through a spooled reply once, in constant memory. `messages` and `paging` are ends of paths.
 
     Raises InputRefusedError for rows of another `namespace` than the one asked for.
@@ -43,7 +51,7 @@ def read_marks(spooled: Spooled, *, rows: str, messages: str, paging: str | None
     marks, (outer, *inner) = Marks(), rows.split("/")
     names = {outer, *(path.rpartition("/")[2] for path in (messages, paging) if path)}
     with spooled.open() as stream:
-        for element in iter_elements(stream, *sorted(names), what=spooled.name):
+        for element in iter_elements(stream, *sorted(names), what=spooled.name, without=without):
             if local_name(element) == outer:
                 found = _descend([element], inner)
                 marks.rows += len(found)
