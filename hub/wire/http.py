@@ -230,9 +230,10 @@ def _raise_as_ours(error: Exception, what: str, deadline: Deadline) -> NoReturn:
         raise InputRefusedError(f"the reply of {what} is broken: it cannot be decompressed") from None
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
         raise MisconfiguredError(f"the request to {what} cannot be written: {type(error).__name__}") from None
-    raise UnreachableError(
-        f"the connection to {what} broke off ({type(error).__name__})", hint="it is tried again later"
-    ) from None
+    hint = "it is tried again later"
+    if isinstance(error, requests.exceptions.SSLError):
+        hint += "; if it never works, the service may want a client certificate, or another one"
+    raise UnreachableError(f"the connection to {what} broke off ({type(error).__name__})", hint=hint) from None
 
 
 def _basic(auth: tuple[str, str]) -> requests.auth.HTTPBasicAuth:

@@ -15,7 +15,7 @@ _OWN: Mapping[str, Any] = vars(paramiko.Transport)
 class Sha1RsaKey(paramiko.RSAKey):
     """An RSA key whose SHA-1 signatures are accepted too. The pin still decides which key it must be."""
 
-    HASHES = {**paramiko.RSAKey.HASHES, KIND: hashes.SHA1}  # type: ignore[misc]  # Final in the stubs alone
+    HASHES = {**paramiko.RSAKey.HASHES, KIND: hashes.SHA1}  # type: ignore[misc]  # noqa: RUF012  # as in its base
 
 
 class LegacyTransport(paramiko.Transport):
