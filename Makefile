@@ -6,16 +6,19 @@ LOCK_FLAGS := -q --universal --generate-hashes --no-emit-index-url --no-header -
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-format check-lint check-types check-layers check-schema check-docs lock clean
+.PHONY: help demo test fuzz check check-format check-lint check-types check-layers check-schema check-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-demo: $(READY) ## a whole hub with two invented landlords, on this machine; Ctrl-C stops it
+demo: $(READY) ## a whole hub with three invented landlords, on this machine; Ctrl-C stops it
 	@exec $(BIN)/python -m hub.cli demo $(ARGS)
 
 test: $(READY) ## all tests, against real servers (ARGS=… goes to pytest)
 	@exec $(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
+
+fuzz: $(READY) ## malformed files, bad snapshots, slow uploads, all of them (ARGS=--help)
+	@exec $(BIN)/python tests/fuzz/fuzz_main.py $(ARGS)
 
 check: check-format check-lint check-types check-layers check-schema check-docs ## format, lint, types, layers, schema, docs
 

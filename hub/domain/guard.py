@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import ceil
 from typing import Final, Literal
 
-Rule = Literal["disappearing", "slow_drip", "fewer_rows", "wrong_landlord", "stale", "new_debits", "old_entries"]
+from hub.domain.modes import Days, hole
+
+Rule = Literal[
+    "disappearing", "slow_drip", "fewer_rows", "wrong_landlord", "stale", "new_debits", "old_entries", "window_gap"
+]
 
 _DAYS_OF_A_MONTH: Final = 30
 _TOO_FEW_TO_COMPARE: Final = 3
@@ -145,6 +149,15 @@ def judge_age(ages: Ages) -> list[Reason]:
     if not is_old:
         return []
     return [Reason("stale", new, last, f"the data is of {new}, older than the last applied, of {last}")]
+
+
+def judge_days(last_seen: date, days: Days) -> list[Reason]:
+    """Days that neither the last window nor this one speaks of: what happened on them was never told."""
+    lost = hole(last_seen, days)
+    if lost is None:
+        return []
+    text = f"nothing was brought of {lost}: ask for a longer window, or the entries of these days stay unknown"
+    return [Reason("window_gap", str(lost), f"{days.first}", text)]
 
 
 def _day(group: str) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 
 from hub.errors import InputRefusedError, SettingsError, Where
 from hub.formats.csv_rows import Layout, WalkedRow, blank_rows, first_row, lay_out, rows_beginning, walk
-from hub.formats.rows import Rows, check_columns, empty_to_null, rows_of_frame
+from hub.formats.rows import ROWS_PER_BLOCK, Rows, check_columns, empty_to_null, rows_of_frame
 from hub.formats.text import (
     BLOCK_BYTES,
     MAX_ROW_BYTES,
@@ -155,7 +155,9 @@ class _Reader:
             last = self._is_last(int(layout.ends[row]), len(block))
             faults[row] = self._wrong_count(first + int(layout.lines[row]), int(layout.fields[row]), last)
         for row in undecodable_rows(block, layout.ends, self._blocks.encoding):
-            faults.setdefault(row, encoding_reject(first + int(layout.lines[row]), file, self._blocks.encoding))
+            last = self._is_last(int(layout.ends[row]), len(block))
+            line = first + int(layout.lines[row])
+            faults.setdefault(row, encoding_reject(line, file, self._blocks.encoding, last=last))
         for row in rows_with_nul(block, layout.ends):
             faults.setdefault(row, nul_reject(first + int(layout.lines[row]), file))
         return {row: fault for row, fault in faults.items() if data[row]}
@@ -174,9 +176,24 @@ class _Reader:
         return empty_to_null(frame) if quoted else frame
 
     def _read_slowly(self, block: bytes) -> Iterator[Rows]:
-        rows, used = walk(block, self._delimiter, self._quote, force=self._blocks.final)
-        if len(block) - used > MAX_ROW_BYTES:
-            rows, used = walk(block, self._delimiter, self._quote, force=True)
+        """In parts, so that whoever reads can give up a file of nothing but bad rows."""
+        at = 0
+        while at < len(block):
+            rows, end = self._walk(block, at)
+            if end == at:
+                break
+            yield from self._walked(block, rows)
+            at = end
+        self._blocks.consume(block, at)
+
+    def _walk(self, block: bytes, at: int) -> tuple[list[WalkedRow], int]:
+        """Some rows; a row that is longer than any can be is given up, though its quotes might yet close."""
+        rows, end = walk(block, self._delimiter, self._quote, force=self._blocks.final, at=at, most=ROWS_PER_BLOCK)
+        if end == at and len(block) - at > MAX_ROW_BYTES:
+            return walk(block, self._delimiter, self._quote, force=True, at=at, most=1)
+        return rows, end
+
+    def _walked(self, block: bytes, rows: list[WalkedRow]) -> Iterator[Rows]:
         first = self._blocks.line
         lines: list[int] = []
         values: list[list[str | None]] = []
@@ -184,13 +201,12 @@ class _Reader:
         for row in rows:
             if self._skipped(block, row.start, row.end):
                 continue
-            result = self._judge(row, first + row.line, last=row is rows[-1] and self._is_last(used, len(block)))
+            result = self._judge(row, first + row.line, last=self._is_last(row.end, len(block)))
             if isinstance(result, Reject):
                 rejects.append(result)
             else:
                 lines.append(first + row.line)
                 values.append(result)
-        self._blocks.consume(block, used)
         schema = {name: pl.String() for name in self._names}
         frame = pl.DataFrame(values, schema=schema, orient="row").select(self._wanted or self._names)
         yield from rows_of_frame(frame, pl.Series(lines, dtype=pl.Int64), rejects, self._blocks.file)
@@ -203,7 +219,7 @@ class _Reader:
         try:
             cells = [cell.decode(self._blocks.encoding) or None for cell in row.cells]
         except UnicodeDecodeError:
-            return encoding_reject(line, self._blocks.file, self._blocks.encoding)
+            return encoding_reject(line, self._blocks.file, self._blocks.encoding, last=last)
         if any(cell is not None and "\0" in cell for cell in cells):
             return nul_reject(line, self._blocks.file)
         return cells

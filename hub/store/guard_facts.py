@@ -15,7 +15,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.domain.guard import LedgerFacts, SnapshotFacts
+from hub.domain.modes import Days
 from hub.records import Stream
+from hub.store.reach import bounds, within
 from hub.store.shape import Shape, shape_of
 
 SAMPLE: Final = 20
@@ -40,17 +42,19 @@ async def compare_snapshot(
     stream: Stream,
     refused: int,
     drip_since: datetime,
+    days: Days | None = None,
 ) -> Compared:
-    """How the staged set differs from the one held. `refused`: rows of it that could not be read."""
+    """How the staged set differs from the one held. `refused`: rows of it that could not be read; `days`: those a
+    window is complete for."""
     shape = shape_of(stream)
-    values = {"landlord": landlord, "source": source, "since": drip_since, "sample": SAMPLE}
+    values = {"landlord": landlord, "source": source, "since": drip_since, "sample": SAMPLE} | bounds(days)
     # A table loaded a moment ago has no statistics: planned on a guess, this would be a loop over both sides.
     await conn.execute(text("select set_config('enable_nestloop', 'off', true)"))
-    counts = (await _ask(conn, _counts(shape), values)).one()
+    counts = (await _ask(conn, _counts(shape, days), values)).one()
     facts = SnapshotFacts(
         held=counts.held, staged=counts.staged, common=counts.common, refused=refused, dripped=counts.dripped
     )
-    sample = (await _ask(conn, _gone(shape), values)).scalars().all() if facts.disappearing else ()
+    sample = (await _ask(conn, _gone(shape, days), values)).scalars().all() if facts.disappearing else ()
     await conn.execute(text("select set_config('enable_nestloop', 'on', true)"))
     return Compared(facts, tuple(sample))
 
@@ -92,17 +96,17 @@ def _matched(shape: Shape) -> str:
         )"""
 
 
-def _counts(shape: Shape) -> str:
+def _counts(shape: Shape, days: Days | None) -> str:
     return f"""{_matched(shape)}
         select count(*) filter (where t.missing_since is null) as held,
                count(*) filter (where t.missing_since is null and m.id is not null) as common,
                count(*) filter (where t.missing_since > :since and m.id is null) as dripped,
                (select count(*) from {shape.stage}) as staged
         from {shape.table} t left join matched m on m.id = t.id
-        where t.landlord_id = :landlord and t.source = :source"""
+        where t.landlord_id = :landlord and t.source = :source and (m.id is not null or (true{within(shape, days)}))"""
 
 
-def _gone(shape: Shape) -> str:
+def _gone(shape: Shape, days: Days | None) -> str:
     """A few of the rows that would disappear, by the name a person knows: a reference, an external id."""
     named = _KIND_OF_SAMPLE.get(shape.stream, "k.external_id" if shape.anchor else _key_text(shape))
     joined = ""
@@ -113,6 +117,7 @@ def _gone(shape: Shape) -> str:
     return f"""{_matched(shape)}
         select {named} as name from {shape.table} t left join matched m on m.id = t.id {joined}
         where t.landlord_id = :landlord and t.source = :source and t.missing_since is null and m.id is null
+          {within(shape, days)}
         order by name limit :sample"""
 
 
@@ -136,6 +141,7 @@ _LEDGER: Final = """
         left join external_key k on k.landlord_id = :landlord and k.source = :source
           and k.object_type = 'account' and k.external_id = s.account_ref
         left join ledger_entry t on t.landlord_id = :landlord and t.source = :source and t.external_id = s.external_id
+        where s.kind <> 'opening_balance'  -- no movement: it changes with the day the ledger begins on
     )
     select coalesce(sum(staged_cents) filter (where id is null and staged_cents > 0), 0)::bigint as new_debits_cents,
            count(*) filter (where posted_on < :old and differs) as old_changed,

@@ -41,7 +41,7 @@ class SftpFilesConnector(FileSource[SftpSettings]):
     summary: ClassVar[str] = "Files an ERP drops on an SFTP server: CSV, fixed width, XML, JSON lines, PDF bundles"
     settings_model = SftpSettings
     feed_settings_model = FileFeed
-    capabilities = Capabilities(pull={stream: Pull(snapshot=True, delta=True) for stream in Stream})
+    capabilities = Capabilities(pull={stream: Pull(snapshot=True, delta=True, window=True) for stream in Stream})
     needs_mapping = True
 
     _session: SftpSession | None = None
@@ -152,7 +152,7 @@ class SftpFilesConnector(FileSource[SftpSettings]):
         control = folders.find(found.fill(own.control))
         if control is None:
             return artifact
-        rows, sums = control_of(self._read_small(control), own, control.path)
+        rows, sums = control_of(self._read_small(control), own, control.path, of=file.path)
         return replace(artifact, stable=True, expected_rows=rows, expected_sums=sums)
 
     def _read_small(self, control: RemoteFile) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from posixpath import basename
 
 from erp_connectors.sftp_files.settings import FileFeed
 from hub.errors import InputRefusedError, SettingsError, Where
@@ -43,11 +44,20 @@ def read_file(feed: Feed, settings: FileFeed, spooled: Spooled) -> Iterator[Batc
     seen.compare(spooled.artifact, spooled.name)
 
 
-def control_of(content: bytes, settings: FileFeed, file: str) -> tuple[int | None, dict[str, Decimal]]:
-    """Lines and sums (by column of the data file) that a control file promises."""
+def control_of(content: bytes, settings: FileFeed, file: str, *, of: str = "") -> tuple[int | None, dict[str, Decimal]]:
+    """Lines and sums (by column of the data file) that a control file promises; `of` is the data file's path.
+
+    Raises InputRefusedError where it cannot be read, promises nothing, or is another file's.
+    """
     keys = settings.control_keys
     control = read_control(content, file=file, decimal=keys.decimal)
-    count = int(control.number(keys.count)) if keys.count else None
+    if keys.file is not None and basename(control.text(keys.file)) != basename(of):
+        raise InputRefusedError(
+            f"the control file is of {control.text(keys.file)!r}, not of {basename(of)!r}",
+            hint="ask for the file and its control file again",
+            where=Where(file=file, field=keys.file),
+        )
+    count = control.count(keys.count) if keys.count else None
     return count, {column: control.number(key) for column, key in keys.sums.items()}
 
 

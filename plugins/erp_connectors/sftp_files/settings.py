@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from erp_connectors.sftp_files.patterns import FilePattern, check_fill
 from hub.errors import SettingsError
@@ -14,6 +14,7 @@ from hub.ports import ConnectorSettings, FeedSettings, setting
 from hub.wire.hostkeys import parse_pin
 
 Companion = Annotated[str, AfterValidator(check_fill)]
+Quote = Annotated[Annotated[str, Field(max_length=1)] | None, BeforeValidator(lambda sign: sign or None)]
 Format = Literal["csv", "fixed_width", "xml", "json_lines"]
 
 
@@ -87,6 +88,7 @@ class Control(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     count: str | None = setting("The key that holds the number of data lines", default="LIGNES")
     sums: dict[str, str] = setting("Sums it holds: column of the file → key", default={}, example={"DEBIT": "DEBIT"})
+    file: str | None = setting("The key that holds the data file's name, if it is to be compared", default=None)
     decimal: Literal[",", "."] = setting("The decimal sign of its sums and of the summed columns", default=",")
 
 
@@ -106,7 +108,9 @@ class FileFeed(FeedSettings):
     compression: Literal["none", "gzip", "zip"] = setting("How the file is packed", default="none")
     encoding: Annotated[str, AfterValidator(_encoding)] = setting("Its characters", default="utf-8", example="cp1252")
     delimiter: str = setting("CSV: what stands between two values", default=";", min_length=1, max_length=1)
-    quote: str | None = setting("CSV: what stands around a value that holds a delimiter", default='"', max_length=1)
+    quote: Quote = setting(
+        "CSV: what stands around a value that holds a delimiter; empty where nothing does", default='"'
+    )
     header: bool = setting("CSV: whether the first line names the columns", default=True)
     columns: tuple[str, ...] = setting("CSV without header: the columns' names in their order", default=())
     skip_lines: int = setting("Lines before the header or the first row", default=0, ge=0)
