@@ -320,8 +320,6 @@ async def _compare(work: _Work) -> tuple[int, int, int, int]:
 
 
 def _find_differences(shape: Shape) -> str:
-    held = ", ".join(["t.source", *(f"t.{name}" for name, _ in shape.columns)])
-    staged = ", ".join([":source", *(expression for _, expression in shape.columns)])
     new_id = "own.object_id" if shape.anchor else "t.id"
     return f"""
         insert into {_todo(shape)} (seq, held, returns, id, {", ".join(shape.names)})
@@ -330,7 +328,7 @@ def _find_differences(shape: Shape) -> str:
         {shape.joins()}
         left join {shape.table} t on {shape.same_row()}
         where not s.refused
-          and (t.id is null or t.missing_since is not null or ({held}) is distinct from ({staged}))"""
+          and (t.id is null or t.missing_since is not null or {shape.differs()})"""
 
 
 async def _write_changed(work: _Work) -> None:

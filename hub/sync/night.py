@@ -42,7 +42,7 @@ from hub.store.run_rows import (
 )
 from hub.store.vault import get_secrets
 from hub.sync.balances import compare_balances
-from hub.sync.breaker import note_end, pass_breaker
+from hub.sync.breaker import is_waited_for, note_end, pass_breaker
 from hub.sync.connectors import open_connector
 from hub.sync.feed import failure, report_failure, sync_feed
 from hub.sync.parts import FeedTask, Progress, SyncParts, log
@@ -176,10 +176,10 @@ class _Night:
 
     async def _leave(self, conn: Connection) -> None:
         """Done, or to be gone on with when an ERP that is left alone now answers again."""
-        if not self.resting:
+        needs = sorted(self.resting)
+        if not needs or await is_waited_for(conn, self.job, needs):
             await finish(conn, self.job)
             return
-        needs = sorted(self.resting)
         payload, reason = {**self.job.payload, "run_id": self.run.id}, f"waits for {', '.join(needs)} to answer"
         await put_off(conn, self.job, needs=needs, payload=payload, reason=reason)
 

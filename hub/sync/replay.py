@@ -112,7 +112,9 @@ async def retry_rows(task: FeedTask, ids: Sequence[int] | None, *, word: str = "
     told = _Told(word, left=len(rows), lost=lost)
     async for reading in readings_of_kept(task, there, only=lines):
         first_run = min(one.run_id for one in there if one.seen.sha256 in {seen.sha256 for seen in reading.seen})
-        told.applied += await _apply_lines(task, reading, rows, first_run)
+        # A retry writes nothing but these lines, in their order. A night has written newer ones before.
+        own_run = task.run_id if word == "quarantined" else None
+        told.applied += await _apply_lines(task, reading, rows, since_run=first_run, own_run=own_run)
     return await _finish(task, told)
 
 
@@ -169,8 +171,11 @@ def _out_of_reach(rows: Sequence[QuarantinedRow], there: Sequence[KeptArtifact])
     return sum(row.artifact not in known or not row.line for row in rows)
 
 
-async def _apply_lines(task: FeedTask, reading: Reading, rows: Sequence[QuarantinedRow], first_run: int) -> int:
-    """Apply the lines of one reading and settle their rows, in one transaction. Gives how many were applied."""
+async def _apply_lines(
+    task: FeedTask, reading: Reading, rows: Sequence[QuarantinedRow], *, since_run: int, own_run: int | None
+) -> int:
+    """Apply the lines of one reading and settle their rows, in one transaction. Gives how many were applied. Rows held
+    since `since_run` may be newer than the lines, but for those `own_run` wrote."""
     mine = {seen.sha256 for seen in reading.seen}
     ids = [row.id for row in rows if row.artifact in mine]
     async with task.transaction() as conn:
@@ -180,7 +185,13 @@ async def _apply_lines(task: FeedTask, reading: Reading, rows: Sequence[Quaranti
         staged = await drop_settled(conn, feed=task.feed.name, **asked)  # type: ignore[arg-type]  # what it takes
         older: list[Reject] = []
         if task.feed.mode == "delta":
-            older = await refuse_older(conn, source=task.config.connector, run_id=first_run, **asked)  # type: ignore[arg-type]
+            older = await refuse_older(
+                conn,
+                source=task.config.connector,
+                since_run=since_run,
+                own_run=own_run,
+                **asked,  # type: ignore[arg-type]  # what it takes
+            )
         days = await days_of(task.config, conn, reading.days, partial=True)
         result = await _write(task, conn, days, staged=len(staged) > len(older))
         rejects = [*reading.collected.rejects, *older, *result.rejects]
