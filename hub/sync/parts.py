@@ -120,7 +120,7 @@ class Reading:
 
     `seen`: the claims it settles. `as_of`: when this data was true at the source. `is_last`: nothing comes after it in
     this run. `days`: those a window is complete for, where its own rows are not to tell. `open_document` gives a named
-    file; `after` is told once the rows are applied.
+    file; `after` is told once the rows are applied, `put_aside` once the input is refused as a whole.
     """
 
     seen: tuple[Seen, ...]
@@ -130,3 +130,4 @@ class Reading:
     days: Days | None = None
     open_document: Callable[[str], BinaryIO] | None = None
     after: Callable[[], None] | None = None
+    put_aside: Callable[[], None] | None = None

@@ -18,6 +18,7 @@ from hub.wire.hostkeys import compare, parse_pin
 if TYPE_CHECKING:
     from erp_connectors.sftp_files.connector import DroppedFiles, SftpFilesConnector
 
+_SHA1 = "ssh-rsa"
 _NO_FILE = "check the folder and the name pattern (`files`), or wait for the first file"
 
 
@@ -61,7 +62,7 @@ def _resolve(connector: SftpFilesConnector) -> str:
 
 def _host_key(connector: SftpFilesConnector) -> str:
     own = connector.settings
-    shown = fetch_host_key(own.host, own.port, connector.context.network)
+    shown = fetch_host_key(own.host, own.port, connector.context.network, legacy=own.legacy_host_key)
     if own.host_key is None:
         raise MisconfiguredError(
             f"not pinned yet: the server shows {shown.sha256}",
@@ -77,8 +78,9 @@ def _host_key(connector: SftpFilesConnector) -> str:
 
 
 def _log_in(connector: SftpFilesConnector) -> str:
-    connector.session()
-    return f"as {connector.settings.user}"
+    session = connector.session()
+    weak = "; its key is proven with SHA-1 only (legacy_host_key): ask for a newer one" * (session.signed_with == _SHA1)
+    return f"as {connector.settings.user}{weak}"
 
 
 def _list(connector: DroppedFiles[Any], folder: str) -> str:

@@ -18,6 +18,7 @@ from erp_connectors.sftp_files.looks import Folders, Looks, Place
 from erp_connectors.sftp_files.patterns import FilePattern, Found
 from erp_connectors.sftp_files.reading import control_of, read_file
 from erp_connectors.sftp_files.settings import DropSettings, FileFeed, SftpSettings
+from hub.errors import RetryableError
 from hub.ports import Artifact, Capabilities, Context, Feed, FileSource, Finding, Pull, Spooled
 from hub.records import Batch, Stream
 from hub.wire import RemoteFile, SftpSession
@@ -84,24 +85,43 @@ class DroppedFiles(FileSource[D]):
         return self._bundles.open(spooled, _pattern(feed), settings_of(feed).bundle, file_name)
 
     def done(self, feed: Feed, artifact: Artifact) -> None:
-        found = _pattern(feed).match(basename(artifact.name))
-        if self.settings.archive is None or found is None:
-            return
-        own = settings_of(feed)
-        beside = [found.fill(pattern) for pattern in (own.control, own.bundle) if pattern]
-        # The data file first: left alone it would wait for its control file for ever.
-        for path in (artifact.name, *beside):
-            self.session().rename(path, replace(found, path=path).fill(self.settings.archive))
+        self._move(feed, artifact, self.settings.archive)
+
+    def refused(self, feed: Feed, artifact: Artifact) -> None:
+        self._move(feed, artifact, self.settings.refused)
 
     def close(self) -> None:
         self._bundles.close()
 
     # -- helpers, also of `checking` ---------------------------------------------------------------------------------
 
+    def _move(self, feed: Feed, artifact: Artifact, to: str | None) -> None:
+        found = _pattern(feed).match(basename(artifact.name))
+        if to is None or found is None:
+            return
+        own = settings_of(feed)
+        beside = [found.fill(pattern) for pattern in (own.control, own.bundle) if pattern]
+        # The data file first: left alone it would wait for its control file for ever.
+        for path in (artifact.name, *beside):
+            self._rename(path, replace(found, path=path).fill(to))
+
+    def _rename(self, path: str, to: str) -> None:
+        """Once, however often it is asked for: a kill may have come between the move and the note of it."""
+        try:
+            self.session().rename(path, to)
+        except RetryableError:
+            # Gone: by our own earlier hand if it now lies where it belongs, else somebody else's business.
+            self.session().stat(to)
+
+    def _is_moved(self, name: str) -> bool:
+        """Whether a name is one that we gave a file whose time is over, though the feed's pattern may fit it too."""
+        marks = [basename(to).partition("{name}") for to in (self.settings.archive, self.settings.refused) if to]
+        return any(name.startswith(before) and name.endswith(after) for before, _, after in marks if before or after)
+
     def _find(self, feed: Feed, folders: Folders) -> list[Seen]:
         """The feed's files, oldest first; of a snapshot only those of the newest date."""
         pattern = _pattern(feed)
-        files = folders.files(pattern.folder).values()
+        files = [file for file in folders.files(pattern.folder).values() if not self._is_moved(file.name)]
         seen = [Seen(file, found) for file in files if (found := pattern.match(file.name))]
         seen.sort(key=lambda one: (one.found.group, one.found.sequence))
         return seen if feed.mode == "delta" else [one for one in seen if one.found.group == seen[-1].found.group]
@@ -159,6 +179,7 @@ class SftpFilesConnector(DroppedFiles[SftpSettings]):
                 private_key=_clear(own.private_key),
                 passphrase=_clear(own.passphrase),
                 prefetch=own.prefetch,
+                legacy=own.legacy_host_key,
             ).__enter__()
         return self._session
 

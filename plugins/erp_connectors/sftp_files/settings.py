@@ -58,7 +58,12 @@ class DropSettings(ConnectorSettings):
     """What holds wherever files are dropped."""
 
     archive: Companion | None = setting(
-        "Where an applied file is moved, e.g. `{folder}/archives/{name}`; without it files stay and are remembered",
+        "Where an applied file is moved, e.g. `{folder}/archives/{name}` or `{folder}/OK_{name}`; without it files "
+        "stay and are remembered",
+        default=None,
+    )
+    refused: Companion | None = setting(
+        "Where a file refused as a whole is moved, e.g. `{folder}/NOK_{name}`; without it it stays and is read again",
         default=None,
     )
     settle_seconds: int = setting(
@@ -95,6 +100,10 @@ class SftpSettings(DropSettings):
         "The server's key, as `housing-hub check` prints it once for you to compare with your vendor",
         default=None,
         example="ssh-ed25519 AAAA…",
+    )
+    legacy_host_key: bool = setting(
+        "Accept a server that can prove its key with nothing better than SHA-1 (ssh-rsa); the pinned key still counts",
+        default=False,
     )
     prefetch: bool = setting("Ask for a file's blocks ahead; some old servers want this off", default=True)
 
@@ -152,6 +161,12 @@ class FileFeed(FeedSettings):
     )
     rows: str | None = setting(
         "XML: the element that is a row, by its path from the one that repeats", default=None, example="Contrat/Lot"
+    )
+    inside: str | None = setting(
+        "XML: the element whose text is itself XML, escaped, in which the rows are", default=None
+    )
+    without: tuple[str, ...] = setting(
+        "XML: elements below which nothing is a row: `before`, the old images of an ADO.NET diffgram", default=()
     )
     bundle: Companion | None = setting(
         "Documents: the zip that holds the files an index names", default=None, example="avis/PDF_{date:%Y%m}.zip"
