@@ -6,12 +6,12 @@ LOCK_FLAGS := -q --universal --generate-hashes --no-emit-index-url --no-header -
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos check check-format check-lint check-types check-layers check-schema check-docs lock clean
+.PHONY: help demo test chaos fuzz check check-format check-lint check-types check-layers check-schema check-docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-demo: $(READY) ## a whole hub with two invented landlords, on this machine; Ctrl-C stops it
+demo: $(READY) ## a whole hub with three invented landlords, on this machine; Ctrl-C stops it
 	@exec $(BIN)/python -m hub.cli demo $(ARGS)
 
 test: $(READY) ## all tests, against real servers (ARGS=… goes to pytest)
@@ -19,6 +19,9 @@ test: $(READY) ## all tests, against real servers (ARGS=… goes to pytest)
 
 chaos: $(READY) ## kill everything again and again, compare afterwards (ARGS="nights --kills 25 --seed 7")
 	@exec $(BIN)/python tests/chaos $(ARGS)
+
+fuzz: $(READY) ## malformed files, bad snapshots, slow uploads, all of them (ARGS=--help)
+	@exec $(BIN)/python tests/fuzz/fuzz_main.py $(ARGS)
 
 check: check-format check-lint check-types check-layers check-schema check-docs ## format, lint, types, layers, schema, docs
 

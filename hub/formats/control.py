@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,13 +31,33 @@ class Control:
     def number(self, key: str) -> Decimal:
         """Raises InputRefusedError when the key is not there or no number."""
         if key not in self.numbers:
-            known = ", ".join([*self.numbers, *self.texts]) or "nothing"
+            raise self._lacks("number", key)
+        return self.numbers[key]
+
+    def text(self, key: str) -> str:
+        """A value that is no number. Raises InputRefusedError when the key is not there."""
+        if key not in self.texts:
+            raise self._lacks("text", key)
+        return self.texts[key]
+
+    def count(self, key: str) -> int:
+        """A number of lines. Raises InputRefusedError also when it is not whole or below nought."""
+        number = self.number(key)
+        if number < 0 or number != number.to_integral_value():
             raise InputRefusedError(
-                f"the control file gives no number {key!r}, but {known}",
-                hint="correct the feed's control settings",
+                f"the control file says {key} = {_plain(number)}, which is no number of lines",
+                hint="ask for the file and its control file again",
                 where=Where(file=self.file, field=key),
             )
-        return self.numbers[key]
+        return int(number)
+
+    def _lacks(self, what: str, key: str) -> InputRefusedError:
+        known = ", ".join([*self.numbers, *self.texts])[:300] or "nothing"
+        return InputRefusedError(
+            f"the control file gives no {what} {key!r}, but {known}",
+            hint="correct the feed's control settings",
+            where=Where(file=self.file, field=key),
+        )
 
 
 def read_control(
@@ -50,7 +71,7 @@ def read_control(
     if len(content) > _MAX_BYTES:
         raise InputRefusedError("the file is too large for a control file", where=Where(file=file))
     try:
-        text = content.decode(known_encoding(encoding)).removeprefix("\ufeff")
+        text = content.removeprefix(codecs.BOM_UTF8).decode(known_encoding(encoding))
     except UnicodeDecodeError:
         raise InputRefusedError(f"the control file is not {encoding}", where=Where(file=file)) from None
     found: dict[str, str] = {}

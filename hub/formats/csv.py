@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from hub.errors import InputRefusedError, SettingsError, Where
+from hub.formats.csv_names import HeaderNames
 from hub.formats.csv_rows import Layout, WalkedRow, blank_rows, first_row, lay_out, rows_beginning, walk
-from hub.formats.rows import Rows, check_columns, empty_to_null, rows_of_frame
+from hub.formats.rows import ROWS_PER_BLOCK, Rows, check_columns, empty_to_null, rows_of_frame
 from hub.formats.text import (
     BLOCK_BYTES,
     MAX_ROW_BYTES,
@@ -35,7 +36,8 @@ class CsvFormat:
 
     `header`: True when the first row names the columns, else their names by position; `quote` None when quotes mean
     nothing; `skip_lines`: physical lines before the header; `skip_prefixes`: rows that begin so are no data (comments,
-    trailers). Raises SettingsError for a delimiter or quote of more than one ASCII character, or an unknown encoding.
+    trailers); `names`: how the header's names are understood. Raises SettingsError for a delimiter or quote of more
+    than one ASCII character, or an unknown encoding.
     """
 
     delimiter: str = ";"
@@ -44,6 +46,7 @@ class CsvFormat:
     header: bool | Sequence[str] = True
     skip_lines: int = 0
     skip_prefixes: Sequence[str] = ()
+    names: HeaderNames = field(default_factory=HeaderNames)
 
     def __post_init__(self) -> None:
         for name, sign in (("delimiter", self.delimiter), ("quote", self.quote)):
@@ -82,6 +85,8 @@ class _Reader:
         self._delimiter = ord(form.delimiter)
         self._quote = ord(form.quote) if form.quote is not None else None
         self._prefixes = tuple(prefix.encode(blocks.encoding) for prefix in form.skip_prefixes)
+        self._header = form.names
+        self._absent: list[str] = []
         self._names: list[str] = []
         if form.header is not True:
             self._set_names([str(name) for name in form.header or ()])
@@ -114,6 +119,7 @@ class _Reader:
 
     def _set_names(self, names: list[str]) -> None:
         line = self._blocks.line
+        names = self._header.understood(names)
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise InputRefusedError(
@@ -121,7 +127,9 @@ class _Reader:
                 hint="name the columns by position in the feed's header, and skip the file's own",
                 where=Where(file=self._blocks.file, line=line, field=twice),
             )
-        check_columns(self._wanted or (), names, file=self._blocks.file, line=line)
+        self._absent = [name for name in self._header.absent(names) if name in (self._wanted or ())]
+        needed = [name for name in self._wanted or () if name not in self._absent]
+        check_columns(needed, names, file=self._blocks.file, line=line)
         self._names = names
 
     def _read_block(self, block: bytes) -> Iterator[Rows]:
@@ -155,7 +163,9 @@ class _Reader:
             last = self._is_last(int(layout.ends[row]), len(block))
             faults[row] = self._wrong_count(first + int(layout.lines[row]), int(layout.fields[row]), last)
         for row in undecodable_rows(block, layout.ends, self._blocks.encoding):
-            faults.setdefault(row, encoding_reject(first + int(layout.lines[row]), file, self._blocks.encoding))
+            last = self._is_last(int(layout.ends[row]), len(block))
+            line = first + int(layout.lines[row])
+            faults.setdefault(row, encoding_reject(line, file, self._blocks.encoding, last=last))
         for row in rows_with_nul(block, layout.ends):
             faults.setdefault(row, nul_reject(first + int(layout.lines[row]), file))
         return {row: fault for row, fault in faults.items() if data[row]}
@@ -163,20 +173,41 @@ class _Reader:
     def _parse(self, content: bytes, quoted: bool) -> pl.DataFrame:
         schema = {name: pl.String() for name in self._names}
         if not content:
-            return pl.DataFrame(schema=schema).select(self._wanted or self._names)
-        frame = pl.read_csv(
+            return self._selected(pl.DataFrame(schema=schema))
+        found = pl.read_csv(
             content,
             has_header=False,
             schema=schema,
             separator=chr(self._delimiter),
             quote_char=chr(self._quote) if self._quote is not None and quoted else None,
-        ).select(self._wanted or self._names)
+        )
+        frame = self._selected(found)
         return empty_to_null(frame) if quoted else frame
 
+    def _selected(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The wanted columns in their order; those the file may lack, and lacks, hold nothing."""
+        nothing = [pl.lit(None, pl.String).alias(name) for name in self._absent]
+        return frame.with_columns(nothing).select(self._wanted or self._names)
+
     def _read_slowly(self, block: bytes) -> Iterator[Rows]:
-        rows, used = walk(block, self._delimiter, self._quote, force=self._blocks.final)
-        if len(block) - used > MAX_ROW_BYTES:
-            rows, used = walk(block, self._delimiter, self._quote, force=True)
+        """In parts, so that whoever reads can give up a file of nothing but bad rows."""
+        at = 0
+        while at < len(block):
+            rows, end = self._walk(block, at)
+            if end == at:
+                break
+            yield from self._walked(block, rows)
+            at = end
+        self._blocks.consume(block, at)
+
+    def _walk(self, block: bytes, at: int) -> tuple[list[WalkedRow], int]:
+        """Some rows; a row that is longer than any can be is given up, though its quotes might yet close."""
+        rows, end = walk(block, self._delimiter, self._quote, force=self._blocks.final, at=at, most=ROWS_PER_BLOCK)
+        if end == at and len(block) - at > MAX_ROW_BYTES:
+            return walk(block, self._delimiter, self._quote, force=True, at=at, most=1)
+        return rows, end
+
+    def _walked(self, block: bytes, rows: list[WalkedRow]) -> Iterator[Rows]:
         first = self._blocks.line
         lines: list[int] = []
         values: list[list[str | None]] = []
@@ -184,15 +215,14 @@ class _Reader:
         for row in rows:
             if self._skipped(block, row.start, row.end):
                 continue
-            result = self._judge(row, first + row.line, last=row is rows[-1] and self._is_last(used, len(block)))
+            result = self._judge(row, first + row.line, last=self._is_last(row.end, len(block)))
             if isinstance(result, Reject):
                 rejects.append(result)
             else:
                 lines.append(first + row.line)
                 values.append(result)
-        self._blocks.consume(block, used)
         schema = {name: pl.String() for name in self._names}
-        frame = pl.DataFrame(values, schema=schema, orient="row").select(self._wanted or self._names)
+        frame = self._selected(pl.DataFrame(values, schema=schema, orient="row"))
         yield from rows_of_frame(frame, pl.Series(lines, dtype=pl.Int64), rejects, self._blocks.file)
 
     def _judge(self, row: WalkedRow, line: int, *, last: bool) -> list[str | None] | Reject:
@@ -203,7 +233,7 @@ class _Reader:
         try:
             cells = [cell.decode(self._blocks.encoding) or None for cell in row.cells]
         except UnicodeDecodeError:
-            return encoding_reject(line, self._blocks.file, self._blocks.encoding)
+            return encoding_reject(line, self._blocks.file, self._blocks.encoding, last=last)
         if any(cell is not None and "\0" in cell for cell in cells):
             return nul_reject(line, self._blocks.file)
         return cells

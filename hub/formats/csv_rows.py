@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
@@ -27,12 +28,15 @@ class Layout:
         return int(self.ends[-1]) if len(self.ends) else 0
 
 
-def lay_out(block: bytes, delimiter: int, quote: int | None) -> Layout | None:
+def lay_out(
+    block: bytes, delimiter: int, quote: int | None, *, returns: Literal["walked", "kept"] = "walked"
+) -> Layout | None:
     """The layout of a block, or None when a quote stands where no quote belongs and rows must be walked one by one.
 
-    The same for a return without newline: whether it belongs to a cell depends on where it stands.
+    The same for a return without newline: whether it belongs to a cell depends on where it stands. With `returns`
+    "kept" it is a character like any other.
     """
-    if block.count(b"\r") != block.count(b"\r\n"):
+    if returns == "walked" and block.count(b"\r") != block.count(b"\r\n"):
         return None
     codes = as_bytes(block)
     newlines, delimiters = (codes == NEWLINE).arg_true(), (codes == delimiter).arg_true()
@@ -91,16 +95,18 @@ class WalkedRow:
     bad_quotes: bool = False
 
 
-def walk(block: bytes, delimiter: int, quote: int | None, *, force: bool) -> tuple[list[WalkedRow], int]:
-    """The rows of a block one by one, and how many bytes they use.
+def walk(
+    block: bytes, delimiter: int, quote: int | None, *, force: bool, at: int = 0, most: int | None = None
+) -> tuple[list[WalkedRow], int]:
+    """The rows of a block one by one from the offset `at`, `most` of them if given, and the offset where they end.
 
     A quote counts only at the start of a cell. A row whose quotes do not close, or close before the cell ends, is given
     up with its first physical line, and reading goes on with the next: one stray quote must not swallow the rest of a
     file. With `force`, an open quote at the end of the block is such a row; without, it waits for the next block.
     """
     rows: list[WalkedRow] = []
-    at, line = 0, 0
-    while at < len(block):
+    line = block.count(b"\n", 0, at)
+    while at < len(block) and len(rows) != most:
         cells, end = _walk_row(block, at, bytes([delimiter]), bytes([quote]) if quote is not None else b"")
         if end is None and not force:
             break

@@ -75,7 +75,8 @@ class FixedWidthFormat:
     ) -> Iterator[Rows]:
         """The file's rows, block by block: cells without the blanks on their right, null when only blanks are left.
 
-        Rejects: BAD_ROW for a short line (CUT for a last one without newline), BAD_ENCODING, NUL_BYTE.
+        Rejects: BAD_ROW for a short line (CUT for a last one without newline) and for one that holds a return,
+        BAD_ENCODING, NUL_BYTE.
         """
         check_columns(columns or (), [column.name for column in self.columns], file=file)
         blocks = Blocks(stream, encoding=self.encoding, file=file, skip_lines=self.skip_lines, block_bytes=block_bytes)
@@ -84,7 +85,7 @@ class FixedWidthFormat:
 
     def _read_block(self, block: bytes, blocks: Blocks, wanted: Sequence[str] | None) -> Iterator[Rows]:
         # No delimiter is looked for: a newline can hardly separate cells.
-        layout = lay_out(block, ord("\n"), None)
+        layout = lay_out(block, ord("\n"), None, returns="kept")
         if layout is None or not layout.used:
             blocks.consume(block, 0)
             return
@@ -100,6 +101,9 @@ class FixedWidthFormat:
             schema={"text": pl.String, "line": pl.Int64},
         ).with_columns(pl.col("text").str.strip_suffix("\r"))
         blocks.consume(block, layout.used)
+        with_return = pl.col("text").str.contains("\r", literal=True)
+        rejects += [_return_inside(line, blocks.file) for line in lines.filter(with_return)["line"]]
+        lines = lines.filter(~with_return)
         if not self.short_lines:
             short = pl.col("text").str.len_chars() < self.width
             rejects += self._short(lines.filter(short), blocks)
@@ -129,10 +133,20 @@ class FixedWidthFormat:
         ]
 
 
+def _return_inside(line: int, file: str) -> Reject:
+    message = "the line holds a return without newline: have the lines of the file end with a newline"
+    return Reject("BAD_ROW", message, line=line, file=file)
+
+
 def _unreadable(block: bytes, layout: Layout, data: pl.Series, blocks: Blocks) -> list[Reject]:
     undecodable = undecodable_rows(block, layout.ends, blocks.encoding)
+    last = len(layout.ends) - 1 if blocks.unterminated and layout.used == len(block) else None
     with_nul = [row for row in rows_with_nul(block, layout.ends) if row not in set(undecodable)]
     return [
-        *(encoding_reject(row + blocks.line, blocks.file, blocks.encoding) for row in undecodable if data[row]),
+        *(
+            encoding_reject(row + blocks.line, blocks.file, blocks.encoding, last=row == last)
+            for row in undecodable
+            if data[row]
+        ),
         *(nul_reject(row + blocks.line, blocks.file) for row in with_nul if data[row]),
     ]

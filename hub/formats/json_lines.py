@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hub.errors import MappingError
 from hub.formats.rows import Rows, rows_of_lists
 from hub.formats.text import BLOCK_BYTES, Blocks, encoding_reject, nul_reject
+from hub.formats.xml import EVERY
 from hub.records import Reject
 from hub.wire.limited import ByteStream
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def read_json_lines(
@@ -23,8 +28,11 @@ def read_json_lines(
     """The values at dotted paths (`tenant.name`, `lines.0.code`), one column each, block by block.
 
     Missing, null and "" are null; true and false are "true" and "false"; an object or list is its JSON text. Rejects:
-    BAD_ROW for a line that is no object (CUT for a last one without newline), BAD_ENCODING, NUL_BYTE.
+    BAD_ROW for a line that is no object (CUT for a last one without newline), BAD_ENCODING, NUL_BYTE. Raises
+    MappingError for a column of all matches, which only XML has.
     """
+    if every := next((column for column in columns if column.endswith(EVERY)), None):
+        raise MappingError(f"the path {every!r} wants all matches", hint="sum works on XML; name each value here")
     paths = {column: tuple(column.split(".")) for column in columns}
     blocks = Blocks(stream, encoding=encoding, file=file, block_bytes=block_bytes)
     for block in blocks:
@@ -58,14 +66,22 @@ def _cells(raw: bytes, line: int, blocks: Blocks, paths: dict[str, tuple[str, ..
     if isinstance(row, Reject):
         return row
     cells = {column: _text(_follow(row, path)) for column, path in paths.items()}
-    return nul_reject(line, blocks.file) if any(cell and "\0" in cell for cell in cells.values()) else cells
+    if any(cell and "\0" in cell for cell in cells.values()):
+        return nul_reject(line, blocks.file)
+    half = next((column for column, cell in cells.items() if b"\\u" in raw and cell and _HALF.search(cell)), None)
+    return cells if half is None else _half_reject(line, half, blocks.file)
+
+
+def _half_reject(line: int, column: str, file: str) -> Reject:
+    message = f"{column} holds half of an escaped character (\\ud800 and the like), which no text can hold"
+    return Reject("BAD_ENCODING", message, line=line, file=file)
 
 
 def _parse(raw: bytes, line: int, blocks: Blocks, *, last: bool) -> dict[str, Any] | Reject:
     try:
         row = json.loads(raw.decode(blocks.encoding), parse_float=str, parse_int=str, parse_constant=str)
     except UnicodeDecodeError:
-        return encoding_reject(line, blocks.file, blocks.encoding)
+        return encoding_reject(line, blocks.file, blocks.encoding, last=last)
     except (ValueError, RecursionError):
         if last:
             return Reject(

@@ -158,7 +158,10 @@ def nul_reject(line: int, file: str) -> Reject:
     return Reject("NUL_BYTE", "the line holds a NUL byte: ask for the file again", line=line, file=file)
 
 
-def encoding_reject(line: int, file: str, encoding: str) -> Reject:
+def encoding_reject(line: int, file: str, encoding: str, *, last: bool = False) -> Reject:
+    """`last`: the line ends the file without a newline, so that it was cut, perhaps within a character."""
+    if last:
+        return Reject("CUT", "the file ends in the middle of this line: ask for it again", line=line, file=file)
     return Reject(
         "BAD_ENCODING", f"the line holds bytes that are not {encoding}: check the feed's encoding", line=line, file=file
     )

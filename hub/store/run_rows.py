@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, and_, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -119,11 +119,26 @@ async def end_abandoned_runs(conn: AsyncConnection, run_id: int, *, now: datetim
     await conn.execute(update(run).where(*left).values(state="failed", finished_at=now))
 
 
+async def end_dead_run(
+    conn: AsyncConnection, *, landlord: str, run_id: int | None, slot: datetime | None, now: datetime
+) -> None:
+    """The run of a job that was given up, by its id, or the one of a schedule's slot, has failed."""
+    mine = run.c.id == run_id if run_id is not None else and_(run.c.asked_by == "schedule", run.c.slot == slot)
+    left = (run.c.landlord_id == landlord, mine, run.c.state.in_(("queued", "running")))
+    await conn.execute(update(run).where(*left).values(state="failed", finished_at=now))
+
+
 async def put_feed_run(conn: AsyncConnection, *, landlord: str, run_id: int, report: FeedRun) -> None:
     """What a feed did so far; a later report of the same feed replaces the earlier."""
     values = {name: getattr(report, name) for name in _FEED_RUN if name != "feed"} | {"files": list(report.files)}
     statement = upsert(feed_run).values(landlord_id=landlord, run_id=run_id, feed=report.feed, **values)
     await conn.execute(statement.on_conflict_do_update(index_elements=["landlord_id", "run_id", "feed"], set_=values))
+
+
+async def unfinished_run(conn: AsyncConnection) -> int | None:
+    """The landlord's oldest run that has not ended: queued, running, or waiting for its ERP."""
+    found = await conn.execute(select(run.c.id).where(run.c.finished_at.is_(None)).order_by(run.c.id).limit(1))
+    return found.scalar_one_or_none()
 
 
 async def list_runs(conn: AsyncConnection, *, before: int | None = None, limit: int = 20) -> list[Run]:

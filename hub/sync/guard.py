@@ -5,29 +5,40 @@ Suspicious data is not applied: it becomes a hold, and the last good data stays 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final
 
-from hub.domain.guard import Ages, Reason, judge_age, judge_ledger, judge_snapshot
+from hub.domain.guard import Ages, Reason, judge_age, judge_days, judge_ledger, judge_snapshot, judge_source
+from hub.domain.modes import Days
 from hub.errors import InputRefusedError
 from hub.ports import CallSource
 from hub.records import RECORDS, Stream
 from hub.store.artifact_rows import mark_artifact
 from hub.store.feed_states import FeedState, get_feed_state
-from hub.store.guard_facts import Compared, applied_group, compare_ledger, compare_snapshot, last_applied
+from hub.store.guard_facts import (
+    Compared,
+    applied_group,
+    applied_written,
+    compare_ledger,
+    compare_snapshot,
+    last_applied,
+)
 from hub.store.handles import Connection
 from hub.store.hold_rows import (
     Hold,
     add_hold,
     close_hold,
+    get_hold,
     hold_of_content,
     last_approved,
     supersede_holds,
     waiting_holds,
 )
+from hub.store.rekey_rows import held_unknown_to
 from hub.store.run_rows import FeedRun, put_feed_run
+from hub.sync.days import days_of
 from hub.sync.parts import FeedTask, Reading
 
 HELD: Final = "HELD"
@@ -106,10 +117,23 @@ async def settle_holds(task: FeedTask, conn: Connection, *, files: Sequence[str]
         return None
     if set(waiting.files) <= set(files):
         return await _supersede(task, conn, "the file came again and passed the guard")
-    is_whole = task.feed.mode == "snapshot" or isinstance(task.connector, CallSource)
+    is_whole = task.feed.mode != "delta" or isinstance(task.connector, CallSource)
     if is_whole and as_of >= waiting.as_of:
         return await _supersede(task, conn, "newer data of the feed passed the guard")
     return None
+
+
+async def settle_withdrawn(task: FeedTask, conn: Connection, *, newest: Set[str], found: Set[str]) -> str | None:
+    """The source's newest snapshot is the one that is applied: a hold ends whose files are that snapshot's (the good
+    file was put back) or nowhere any more (the bad one was taken away). `found`: all file names there."""
+    waiting = (await waiting_holds(conn)).get(task.feed.name)
+    held = None if waiting is None else await get_hold(conn, waiting.id, lock=True)
+    if held is None or held.state != "open":
+        return None  # a person let it through just now
+    files = set(held.files)
+    if files <= newest:
+        return await _supersede(task, conn, "the source has the applied file again")
+    return None if files & found else await _supersede(task, conn, "the source took the file away")
 
 
 async def give_up_approved(task: FeedTask, reason: str) -> None:
@@ -130,8 +154,9 @@ def _content(reading: Reading) -> list[str]:
 
 
 def _next_steps(task: FeedTask, hold: Hold) -> str:
+    first = "have it put right in the ERP" if isinstance(task.connector, CallSource) else "ask for the file again"
     return (
-        f"ask for the file again, then `housing-hub sync {task.landlord} {task.feed.name}`; "
+        f"{first}, then `housing-hub sync {task.landlord} {task.feed.name}`; "
         f"or, if it is right, `housing-hub holds approve {task.landlord} {hold.id}`"
     )
 
@@ -143,18 +168,28 @@ async def _suspicions(task: FeedTask, reading: Reading, conn: Connection) -> tup
     """Why this data should be seen by a person first, and what it would change. First loads pass, and empty snapshots
     (which are refused as such, not held)."""
     name, stream, limits = task.feed.name, task.feed.stream, task.config.guard.limits()
+    if overtaken := await _overtaken(task, reading, conn):
+        return overtaken, {}
     state = await get_feed_state(conn, landlord=task.landlord, feed=name)
     if state is None or state.as_of is None or reading.collected.rows == 0:
         return [], {}
     if not await last_applied(conn, landlord=task.landlord, feed=name, before_run=task.run_id):
         return [], {}
+    if task.source_before not in (None, task.config.connector):
+        if _is_taken_over(stream):
+            return [], {}
+        if doubled := await _doubled(task, conn, task.source_before or ""):
+            return doubled, {}
     ages = await _ages(task, reading, conn, state, state.as_of)
     reasons: list[Reason] = []
     diff: dict[str, Any] = {}
-    if task.feed.mode == "snapshot":
-        compared = await _compared(task, reading, conn)
+    if task.feed.mode != "delta":
+        days = await days_of(task.config, conn, reading.days)
+        if days is not None:
+            reasons += judge_days(state.as_of.astimezone(task.time_zone).date(), days)
+        compared = await _compared(task, reading, conn, days)
         reasons += judge_snapshot(compared.facts, limits, noun=_noun(stream), anchors=_has_anchor(stream))
-        reasons += judge_age(ages)
+        reasons += judge_age(await _by_the_servers_clock(task, reading, conn, ages))
         diff |= asdict(compared.facts) | {
             "disappearing": compared.facts.disappearing,
             "sample": list(compared.sample),
@@ -169,6 +204,15 @@ async def _suspicions(task: FeedTask, reading: Reading, conn: Connection) -> tup
     return reasons, diff
 
 
+async def _overtaken(task: FeedTask, reading: Reading, conn: Connection) -> list[Reason]:
+    """A snapshot that is older than what a numbered delta of the same stream brought since would take that back."""
+    if task.feed.mode != "snapshot" or reading.collected.rows == 0:
+        return []
+    states = [await get_feed_state(conn, landlord=task.landlord, feed=name) for name in task.on_top]
+    applied = max((state.as_of for state in states if state and state.as_of), default=None)
+    return judge_age(Ages(as_of=reading.as_of, last_as_of=applied)) if applied else []
+
+
 async def _ages(task: FeedTask, reading: Reading, conn: Connection, state: FeedState, last_as_of: datetime) -> Ages:
     group = max(seen.group for seen in reading.seen)
     same_mapping = state.mapping_version == task.config.mapping_version
@@ -176,7 +220,17 @@ async def _ages(task: FeedTask, reading: Reading, conn: Connection, state: FeedS
     return Ages(as_of=reading.as_of, last_as_of=last_as_of, group=group, last_group=last)
 
 
-async def _compared(task: FeedTask, reading: Reading, conn: Connection) -> Compared:
+async def _by_the_servers_clock(task: FeedTask, reading: Reading, conn: Connection, ages: Ages) -> Ages:
+    """Files are as old as their server says, also where its clock is ahead of ours: `as_of` is never after now, so that
+    two of its days would look like one."""
+    written = [seen.modified for seen in reading.seen if seen.modified is not None]
+    last = await applied_written(conn, landlord=task.landlord, feed=task.feed.name)
+    if isinstance(task.connector, CallSource) or not written or last is None:
+        return ages
+    return replace(ages, as_of=max(written), last_as_of=last)
+
+
+async def _compared(task: FeedTask, reading: Reading, conn: Connection, days: Days | None) -> Compared:
     since = task.now() - task.config.guard.limits().drip
     approved = await last_approved(conn, landlord=task.landlord, feed=task.feed.name)
     return await compare_snapshot(
@@ -186,12 +240,28 @@ async def _compared(task: FeedTask, reading: Reading, conn: Connection) -> Compa
         stream=task.feed.stream,
         refused=len(reading.collected.rejects),
         drip_since=max(since, approved) if approved else since,
+        as_of=reading.as_of.date(),
+        days=days,
     )
 
 
 def _has_anchor(stream: Stream) -> bool:
     """Whether other things hang on the stream's rows; ledger entries are as precious."""
     return RECORDS[stream].anchor is not None or stream is Stream.LEDGER_ENTRIES
+
+
+async def _doubled(task: FeedTask, conn: Connection, before: str) -> list[Reason]:
+    """The first rows of another ERP whose keys nobody has told."""
+    stream, connector = task.feed.stream, task.config.connector
+    if RECORDS[stream].anchor is None:
+        return []
+    held = await held_unknown_to(conn, landlord=task.landlord, stream=stream, before=before, source=connector)
+    return judge_source(before=before, now=connector, held=held, noun=_noun(stream))
+
+
+def _is_taken_over(stream: Stream) -> bool:
+    """Whether another ERP's first rows are told by what they say: none is known by its id, none is counted twice."""
+    return RECORDS[stream].anchor is None and RECORDS[stream].key == ("external_id",)
 
 
 def _noun(stream: Stream) -> str:

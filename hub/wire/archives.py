@@ -96,9 +96,13 @@ class ZipArchive:
             self._left -= len(data)
             if self._left < 0:
                 raise _bomb(self.file, f"unpacks to more than {self._limits.max_bytes:,} bytes")
+            if size and not data and stream.count != info.file_size:
+                raise _damaged(what, ValueError(f"{stream.count:,} bytes, its directory says {info.file_size:,}"))
             return data
 
-        return _bounded(read_some, lambda: info.compress_size, f"{self.file}/{name}", self._limits, member.close)
+        what = f"{self.file}/{name}"
+        stream = _bounded(read_some, lambda: info.compress_size, what, self._limits, member.close)
+        return stream
 
     def close(self) -> None:
         self._zip.close()

@@ -150,8 +150,9 @@ class Fleet:
         (self.folder / "hook_secret").write_text("whsec-chaos")
         for path in write_landlord_files(self.folder, read_state(folder), source=ROOT / "landlords"):
             path.write_text(self._ours(path.read_text(encoding="utf-8")), encoding="utf-8")
-            config = read_landlord(path, self.parts.sync.registry)
-            await apply_config(self.parts.sync.engine, self.parts.sync.vault, self.parts.sync.clock, config)
+            if path.stem in BOTH:
+                config = read_landlord(path, self.parts.sync.registry)
+                await apply_config(self.parts.sync.engine, self.parts.sync.vault, self.parts.sync.clock, config)
 
     def _ours(self, text: str) -> str:
         """A night begins when the harness says so, and the harness is told of bad ones."""

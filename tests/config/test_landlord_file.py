@@ -230,7 +230,7 @@ def test_network_limits_become_the_policy(tmp_path: Path) -> None:
 def test_what_is_hardly_meant_is_warned_of(tmp_path: Path) -> None:
     text = LANDLORD + '[connectors.spare]\nplugin = "pond"\nhost = "h"\ntoken = { env = "LAKE_TOKEN" }\n'
     assert config(tmp_path, text).warnings == [
-        "feed ledger refers to accounts, but no feed of erp brings them: its rows will wait",
+        "feed ledger refers to accounts, but no feed of erp brings them: its rows will wait for `rekey --share`",
         "connector spare has no feed",
     ]
 
@@ -339,7 +339,7 @@ def test_hours_that_cannot_be_are_refused(tmp_path: Path, hours: str, said: str)
             'stream = "ledger"',
             "feed ledger, les-lilas.toml, line 13, field stream: Input should be",
         ),
-        ('mode = "delta"', 'mode = "full"', "line 14, field mode: Input should be 'snapshot' or 'delta'"),
+        ('mode = "delta"', 'mode = "full"', "line 14, field mode: Input should be 'snapshot', 'delta' or 'window'"),
         ('"daily 04:30"', '"daily 4h"', 'line 15, field schedule: "daily 4h" is no schedule → write "daily 04:30"'),
         ('table = "ECR"', "", "table is missing → The table to read (for example CONTRACTS)"),
         (

@@ -164,6 +164,19 @@ def test_an_open_quote_is_given_up_after_a_megabyte_and_the_rest_is_read() -> No
     assert blocks[-1].lines[-1].as_py() == 300_002
 
 
+def test_a_file_cut_within_a_character_was_cut() -> None:
+    for quoted in ("", '"a"b'):
+        blocks = read(f"A;B\n1;{quoted}x\n2;é".encode()[:-1])
+        assert (3, "CUT") in rejects_of(blocks)
+
+
+def test_a_block_of_nothing_but_bad_rows_comes_in_parts_so_that_it_can_be_given_up() -> None:
+    content = b"A;B\n" + b'"a"b\n' * 50_000
+    first = next(PLAIN.read(io.BytesIO(content), file="f.csv"))
+    assert [20_000, 2, 20_001] == [len(first.rejects), first.rejects[0].line, first.rejects[-1].line]
+    assert list(range(2, 50_002)) == [line for line, _ in rejects_of(read(content))]
+
+
 def test_a_long_file_comes_in_blocks_of_20_000_rows_in_order() -> None:
     content = b"A;B\n" + b"".join(b"%d;x\n" % number for number in range(100_000))
     blocks = read(content)

@@ -29,6 +29,21 @@ def test_places_count_characters_not_bytes() -> None:
     assert rows.table.to_pylist() == [{"ref": "000é", "name": "ÉLOÏSE", "city": "REIMS"}]
 
 
+@pytest.mark.parametrize("short_lines", [False, True])
+def test_a_return_without_newline_refuses_its_line_and_a_file_of_them_comes_to_an_end(short_lines: bool) -> None:
+    form = FixedWidthFormat(COLUMNS, short_lines=short_lines)
+    rows = read(b"0001DURAND|PARIS\r\n0002LE\rROY|METZ \r\n0003PETIT |LYON \r\n", form)
+    assert rows.table["ref"].to_pylist() == ["0001", "0003"]
+    assert [(reject.line, reject.code) for reject in rows.rejects] == [(2, "BAD_ROW")]
+    old = read(b"0001DURAND|PARIS\r0002LEROY |METZ \r", form)
+    assert [(reject.line, reject.code) for reject in old.rejects] == [(1, "BAD_ROW")]
+
+
+def test_a_file_cut_within_a_character_was_cut() -> None:
+    rows = read("0001DURAND|PARIS\n0002LÉ".encode()[:-1], FixedWidthFormat(COLUMNS))
+    assert [(reject.line, reject.code) for reject in rows.rejects] == [(2, "CUT")]
+
+
 def test_short_lines_are_refused_unless_the_writer_trims_them() -> None:
     content = b"0001DURAND|PARIS\n0002LEROY\n\n0003PETIT |LYON "
     rows = read(content, FixedWidthFormat(COLUMNS))

@@ -64,6 +64,17 @@ def test_a_control_file_gives_numbers_and_texts() -> None:
     assert read_control(b"T=1.234,50\nU=12.5").numbers == {"T": Decimal("1234.50"), "U": Decimal("12.5")}
 
 
+@pytest.mark.parametrize("said", ["12,5", "-1", "0,01"])
+def test_a_number_of_lines_is_whole(said: str) -> None:
+    control = read_control(f"LIGNES={said}".encode(), file="a.ctl")
+    with pytest.raises(InputRefusedError, match="no number of lines"):
+        control.count("LIGNES")
+
+
+def test_a_control_file_may_begin_with_a_byte_order_mark() -> None:
+    assert 12 == read_control(b"\xef\xbb\xbfLIGNES=12\r\n").count("LIGNES")
+
+
 def test_a_control_file_of_another_shape_is_read_by_a_pattern() -> None:
     control = read_control(b"NB LIGNES 00287 FIN", pattern=r"NB (?P<key>\w+)\s+(?P<value>\d+)")
     assert control.number("LIGNES") == 287

@@ -104,6 +104,14 @@ def test_an_entry_that_lies_about_its_size_is_refused_while_it_is_read() -> None
         archive.open("a.bin").read()
 
 
+def test_an_entry_shorter_than_it_says_is_refused_at_its_end() -> None:
+    content = bytearray(zipped(("a.csv", b"abc")).getvalue())
+    struct.pack_into("<I", content, content.index(b"PK\x01\x02") + 24, 4)
+    archive = ZipArchive(io.BytesIO(bytes(content)), file="a.zip")
+    with archive.open("a.csv") as entry, pytest.raises(InputRefusedError, match="its directory says 4"):
+        entry.read()
+
+
 def test_a_damaged_entry_fails_its_checksum() -> None:
     content = zipped(("a.pdf", b"first content"), method=zipfile.ZIP_STORED).getvalue().replace(b"first", b"worst")
     with ZipArchive(io.BytesIO(content), file="n.zip") as archive, pytest.raises(InputRefusedError, match="CRC"):

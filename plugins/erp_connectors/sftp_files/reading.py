@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from posixpath import basename
 
 from erp_connectors.sftp_files.settings import FileFeed
 from hub.errors import InputRefusedError, SettingsError, Where
@@ -13,6 +14,7 @@ from hub.formats import (
     CsvFormat,
     FixedColumn,
     FixedWidthFormat,
+    HeaderNames,
     Rows,
     add_up,
     disagreement,
@@ -23,7 +25,7 @@ from hub.formats import (
 )
 from hub.ports import Artifact, Feed, Spooled
 from hub.records import Batch, Reject
-from hub.wire import ByteStream
+from hub.wire import ByteStream, InnerXml
 
 _COUNT = "lines"
 
@@ -43,11 +45,20 @@ def read_file(feed: Feed, settings: FileFeed, spooled: Spooled) -> Iterator[Batc
     seen.compare(spooled.artifact, spooled.name)
 
 
-def control_of(content: bytes, settings: FileFeed, file: str) -> tuple[int | None, dict[str, Decimal]]:
-    """Lines and sums (by column of the data file) that a control file promises."""
+def control_of(content: bytes, settings: FileFeed, file: str, *, of: str = "") -> tuple[int | None, dict[str, Decimal]]:
+    """Lines and sums (by column of the data file) that a control file promises; `of` is the data file's path.
+
+    Raises InputRefusedError where it cannot be read, promises nothing, or is another file's.
+    """
     keys = settings.control_keys
     control = read_control(content, file=file, decimal=keys.decimal)
-    count = int(control.number(keys.count)) if keys.count else None
+    if keys.file is not None and basename(control.text(keys.file)) != basename(of):
+        raise InputRefusedError(
+            f"the control file is of {control.text(keys.file)!r}, not of {basename(of)!r}",
+            hint="ask for the file and its control file again",
+            where=Where(file=file, field=keys.file),
+        )
+    count = control.count(keys.count) if keys.count else None
     return count, {column: control.number(key) for column, key in keys.sums.items()}
 
 
@@ -96,6 +107,7 @@ def _rows(settings: FileFeed, stream: ByteStream, columns: Sequence[str], file: 
                 settings.header or settings.columns,
                 settings.skip_lines,
                 settings.skip_prefixes,
+                HeaderNames(settings.aliases, settings.optional),
             ).read(stream, file=file, columns=columns)
         case "fixed_width":
             return FixedWidthFormat(
@@ -106,6 +118,7 @@ def _rows(settings: FileFeed, stream: ByteStream, columns: Sequence[str], file: 
                 settings.short_lines,
             ).read(stream, file=file, columns=columns)
         case "xml":
-            return read_xml(stream, settings.rows or "", columns, file=file)
+            outer = stream if settings.inside is None else InnerXml(stream, settings.inside, what=file)
+            return read_xml(outer, settings.rows or "", columns, file=file, without=settings.without)
         case "json_lines":
             return read_json_lines(stream, columns, file=file, encoding=settings.encoding)
