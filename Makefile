@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-demo: $(READY) ## a whole hub with two invented landlords, on this machine; Ctrl-C stops it
+demo: $(READY) ## a whole hub with three invented landlords, on this machine; Ctrl-C stops it
 	@exec $(BIN)/python -m hub.cli demo $(ARGS)
 
 test: $(READY) ## all tests, against real servers (ARGS=… goes to pytest)

@@ -1,4 +1,4 @@
-"""`make demo`: a whole hub with two invented landlords, synced over real SOAP and SFTP, until Ctrl-C."""
+"""`make demo`: a whole hub with three invented landlords, synced over real SOAP and SFTP, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 # Each landlord's tenant worth showing: several contracts and accounts, a co-tenant, housing aid, a direct debit.
-TENANTS = {"rives-doise": "T000001", "cite-des-tilleuls": "0000000001"}
+TENANTS = {"rives-doise": "T000001", "cite-des-tilleuls": "0000000001", "lakeside-homes": "t0000001"}
 LANDLORDS = tuple(TENANTS)
-_API_PORT, _SOAP_PORT, _SFTP_PORT = 8000, 8771, 8772
+_API_PORT = 8000
+_ERP_PORTS = {"soap": 8771, "sftp": 8772, "lakeside": 8773}
+_ERPS = "sandbox: Rives d'Oise (SOAP), Tilleuls (SFTP), Lakeside (Yardi)"
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +41,7 @@ def demo(
     contracts: Annotated[int | None, typer.Option(help="The size of each landlord's world.", min=10)] = None,
     advance_every: Annotated[int, typer.Option(help="Seconds until the next day at the landlords'.", min=10)] = 300,
 ) -> None:
-    """Run a hub with two invented landlords. Their ERPs run beside it on this machine; Ctrl-C stops everything."""
+    """Run a hub with three invented landlords. Their ERPs run beside it on this machine; Ctrl-C stops everything."""
     from hub.cli.progress import Story, show_cursor
     from hub.embedded.supervisor import StoppedError, Supervisor
 
@@ -80,17 +82,17 @@ class Demo:
         self.hub.run()
 
     def start_sandbox(self, *, contracts: int | None, advance_every: int) -> dict[str, Any]:
-        """Start the two ERPs on the ports they had, or the next free ones; what they say of themselves."""
+        """Start the ERPs on the ports they had, or the next free ones; what they say of themselves."""
         from hub.embedded.supervisor import Child
 
         folder = self.folder / "sandbox"
-        soap, sftp = sandbox_ports(read_state(folder))
+        ports = sandbox_ports(read_state(folder))
         argv = [sys.executable, "-m", "hub.sandbox", "--dir", str(folder), "--advance-every", str(advance_every)]
-        argv += ["--soap-port", str(soap), "--sftp-port", str(sftp)]
+        argv += [word for name, port in ports.items() for word in (f"--{name}-port", str(port))]
         argv += [] if contracts is None else ["--contracts", str(contracts)]
-        with self.story.step("sandbox: Rives d'Oise Habitat (SOAP), Cité des Tilleuls (SFTP)", "up"):
+        with self.story.step(_ERPS, "up"):
             self.hub.start(Child("sandbox", argv))
-            self.hub.wait(lambda: listens(soap) and listens(sftp), seconds=120, what="the sandbox")
+            self.hub.wait(lambda: all(map(listens, ports.values())), seconds=120, what="the sandbox")
         return read_state(folder)
 
     def sync(self, files: list[Path]) -> None:
@@ -105,8 +107,8 @@ class Demo:
         command = command_line(self.folder)
         links = [f"{url}/{slug}/graphql#token={self._token(slug)}" for slug in LANDLORDS]
         self.story.say("")
-        for label, what in zip(("Ask as a tenant", ""), links, strict=True):
-            self.story.say(f"{label:<21}{what}")
+        for place, link in enumerate(links):
+            self.story.say(f"{'' if place else 'Ask as a tenant':<21}{link}")
         self.story.say(f"See what was synced  {command} runs list")
         self.story.say(f"See what was refused {command} quarantine list {LANDLORDS[1]}")
         self.story.say("Stop                 Ctrl-C")
@@ -132,13 +134,18 @@ def read_state(folder: Path) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def sandbox_ports(state: dict[str, Any]) -> tuple[int, int]:
-    """The ports for SOAP and SFTP: as before where they are free."""
+def sandbox_ports(state: dict[str, Any]) -> dict[str, int]:
+    """The port of each ERP, by its name: as before where they are free."""
     from hub.embedded.ports import next_free
 
-    soap = next_free(HOST, int(state.get("soap", {}).get("port", _SOAP_PORT)))
-    sftp = next_free(HOST, int(state.get("sftp", {}).get("port", _SFTP_PORT)))
-    return soap, sftp if sftp != soap else next_free(HOST, soap + 1)
+    found: dict[str, int] = {}
+    for name, usual in _ERP_PORTS.items():
+        wanted = int(state.get(name, {}).get("port", usual))
+        port = next_free(HOST, wanted)
+        while port in found.values():
+            port = next_free(HOST, port + 1)
+        found[name] = port
+    return found
 
 
 def listens(port: int) -> bool:
@@ -173,6 +180,7 @@ def write_landlord_files(folder: Path, world: dict[str, Any], *, source: Path = 
 def _addressed(text: str, world: dict[str, Any]) -> str:
     for standing, actual in (
         ("http://127.0.0.1:8771/erp/ServiceLocatif?wsdl", world["soap"]["wsdl"]),
+        ("http://127.0.0.1:8773/lakeside/webservices/ItfResidentTransactions20.asmx?wsdl", world["lakeside"]["wsdl"]),
         ("\nport = 8772\n", f"\nport = {world['sftp']['port']}\n"),
         ('\n# host_key = "ssh-ed25519 AAAA…"\n', f'\nhost_key = "{world["sftp"]["host_key"]}"\n'),
         ("../.housing-hub/sandbox/", "../sandbox/"),

@@ -18,6 +18,7 @@ _COUNTS = (
     ("held", "rows held now"),
     ("staged", "rows in the new data"),
     ("common", "in both"),
+    ("ended", "of tenancies that ended lately, not counted"),
     ("disappearing", "would disappear"),
     ("dripped", "disappeared in the days before"),
     ("refused", "new rows that could not be read"),

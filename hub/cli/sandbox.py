@@ -11,7 +11,7 @@ import typer
 from hub.cli.operate import AsJson
 from hub.cli.up import DataDir
 
-Landlord = Annotated[str, typer.Argument(help="rives-doise or cite-des-tilleuls.", show_default=False)]
+Landlord = Annotated[str, typer.Argument(help="rives-doise, cite-des-tilleuls or lakeside-homes.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(context: typer.Context, data_dir: DataDir = None) -> None:
-    """Run both ERPs alone; further options go to `python -m hub.sandbox`."""
+    """Run the ERPs alone; further options go to `python -m hub.sandbox`."""
     from hub.cli.up import become
 
     arguments = list(context.args)
@@ -47,7 +47,7 @@ def night(
     nights: Annotated[int, typer.Argument(help="How many, one after the other.", min=1, max=400)] = 1,
     data_dir: DataDir = None,
 ) -> None:
-    """Let a night pass at both landlords now."""
+    """Let a night pass at all landlords now."""
     from hub.cli.output import console
 
     days = _tell(data_dir, {"do": "night", "nights": nights})
@@ -56,7 +56,7 @@ def night(
 
 def misbehave(
     landlord: Annotated[
-        str | None, typer.Argument(help="rives-doise or cite-des-tilleuls.", show_default=False)
+        str | None, typer.Argument(help="rives-doise, cite-des-tilleuls or lakeside-homes.", show_default=False)
     ] = None,
     what: Annotated[str | None, typer.Argument(help="See --list.", show_default=False)] = None,
     file: Annotated[
@@ -106,7 +106,7 @@ def _show(data_dir: Path | None, *, as_json: bool) -> None:
 
     orders = _tell(data_dir, {"do": "orders"})
     rows = [{"landlord": landlord, **order} for landlord, order in orders.items()]
-    print_rows(rows, ("landlord", "what", "file", "times"), as_json=as_json, empty="both landlords' ERPs behave")
+    print_rows(rows, ("landlord", "what", "file", "times"), as_json=as_json, empty="all landlords' ERPs behave")
 
 
 def _tell(data_dir: Path | None, order: dict[str, Any]) -> Any:

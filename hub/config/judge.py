@@ -25,7 +25,7 @@ from hub.domain.schedule import Schedule
 from hub.domain.windows import Window, leave_no_time
 from hub.errors import PluginError, SettingsError, SetupError
 from hub.mapping import try_mapping
-from hub.ports import ErpConnector
+from hub.ports import ErpConnector, FileSource
 from hub.records import RECORDS, Stream
 
 _UNREAD = SecretStr("not read")
@@ -78,7 +78,8 @@ class _Judge:
             ordered = sorted(self.problems, key=lambda problem: problem.where.line or 0)
             raise LandlordFileError(str(self.draft.path), ordered)
         order = list(Stream)
-        feeds.sort(key=lambda feed: order.index(feed.stream))
+        # Of two feeds of a stream the one that brings all there is goes first: what is new comes on top of it.
+        feeds.sort(key=lambda feed: (order.index(feed.stream), feed.mode == "delta"))
         points = self.draft.contact_points
         return LandlordConfig(
             self.draft.identity,
@@ -143,6 +144,7 @@ class _Judge:
             hint = nearest(entry.connector, list(self.draft.connectors)) or "write a [connectors.NAME] first"
             self._tell((*path, "connector"), f'there is no connector "{entry.connector}"', hint)
         plugin = classes.get(entry.connector)
+        self.problems += self._modes(entry, plugin)
         if plugin is not None:
             self._judge_with(plugin, entry, path)
         fingerprint = self._mapping(entry)
@@ -165,6 +167,8 @@ class _Judge:
             quiet=entry.quiet,
             jitter=entry.jitter,
             max_rejected=entry.max_rejected,
+            covers=entry.covers,
+            sequence=entry.sequence,
         )
 
     def _judge_with(self, plugin: type[ErpConnector[Any]], entry: FeedEntry, path: KeyPath) -> None:
@@ -198,11 +202,48 @@ class _Judge:
         seen: dict[tuple[str, Stream], FeedEntry] = {}
         for entry in self.draft.feeds.values():
             other = seen.setdefault((entry.connector, entry.stream), entry)
-            if other is not entry and "snapshot" in (entry.mode, other.mode):
+            if other is not entry and {entry.mode, other.mode} != {"delta"} and not _work_together(entry, other):
                 message = f"{other.name} brings {entry.stream} of {entry.connector} already"
                 yield self.spot.problem(
-                    ("feeds", entry.name, "stream"), message, "make both delta feeds, or one of them"
+                    ("feeds", entry.name, "stream"),
+                    message,
+                    "make both delta feeds, or one of them; or have the delta name the other: sequence.snapshot",
                 )
+
+    def _modes(self, entry: FeedEntry, plugin: type[ErpConnector[Any]] | None) -> Iterator[SettingsError]:
+        """What a window and a sequence need, and where they cannot be."""
+        path = ("feeds", entry.name)
+        if (entry.mode == "window") != (entry.covers is not None):
+            hint = (
+                "write covers = { days = 90 }" if entry.mode == "window" else 'write mode = "window", or remove covers'
+            )
+            yield self.spot.problem((*path, "mode"), "a window, and only a window, says which days it covers", hint)
+        if entry.mode == "window" and RECORDS[entry.stream].dated is None:
+            message = f"a row of {entry.stream} belongs to no day, so there are no days to be complete for"
+            yield self.spot.problem((*path, "mode"), message, "take snapshot or delta")
+        if entry.sequence is None:
+            return
+        if entry.mode != "delta" or (plugin is not None and not issubclass(plugin, FileSource)):
+            message = "only a delta that comes in files has a sequence: a call goes on from its cursor"
+            yield self.spot.problem((*path, "sequence"), message, "remove sequence")
+        yield from self._whole_set(entry, entry.sequence.snapshot)
+
+    def _whole_set(self, entry: FeedEntry, name: str | None) -> Iterator[SettingsError]:
+        """The feed a sequence begins again with."""
+        if name is None:
+            return
+        other = self.draft.feeds.get(name)
+        if (
+            other is None
+            or other.mode != "snapshot"
+            or (other.connector, other.stream)
+            != (
+                entry.connector,
+                entry.stream,
+            )
+        ):
+            message = f'"{name}" is no snapshot feed of {entry.stream} of {entry.connector}'
+            yield self.spot.problem(("feeds", entry.name, "sequence", "snapshot"), message, "name one, or leave it out")
 
     def _never(self) -> Iterator[SettingsError]:
         """Feeds with a schedule whose windows together leave no time to begin."""
@@ -228,3 +269,8 @@ class _Judge:
 
     def _tell(self, path: KeyPath, message: str, hint: str) -> None:
         self.problems.append(self.spot.problem(path, message, hint))
+
+
+def _work_together(one: FeedEntry, other: FeedEntry) -> bool:
+    """A delta and the snapshot it begins again with."""
+    return any(a.sequence is not None and a.sequence.snapshot == b.name for a, b in ((one, other), (other, one)))

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from hashlib import sha256
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from pydantic import SecretStr, ValidationError
 
 from hub.config.base_line import read_base
 from hub.config.contact_points import ContactPoint
+from hub.config.feed_modes import CoversTable, SequenceTable
 from hub.config.guard_table import NO_GUARD_OF_ITS_OWN, GuardTable
 from hub.config.landlord_file import Identity, Network, Pace
 from hub.config.notify import Notify
 from hub.config.problems import nearest
 from hub.config.references import fill
 from hub.config.taken_over import taken_over
+from hub.domain.modes import Mode
 from hub.domain.plan import Plan
 from hub.domain.schedule import Schedule, duration
 from hub.domain.windows import Window
@@ -58,7 +61,7 @@ class FeedConfig:
     name: str
     connector: str
     stream: Stream
-    mode: Literal["snapshot", "delta"]
+    mode: Mode
     schedule: Schedule
     settings: dict[str, Any]
     fields: dict[str, Any] | None
@@ -69,6 +72,8 @@ class FeedConfig:
     quiet: tuple[str, ...] = ()
     jitter: str | None = None
     max_rejected: int | str | None = None
+    covers: CoversTable | None = None
+    sequence: SequenceTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +144,13 @@ class LandlordConfig:
         settings: ConnectorSettings = self._valid(model, stored, one.schema, what, None)
         return settings
 
-    def build_feed(self, name: str) -> Feed:
-        """What a connector is given of a feed, its mapping compiled."""
+    def build_feed(self, name: str, *, today: date | None = None) -> Feed:
+        """What a connector is given of a feed, its mapping compiled. `today`: the day its window is for."""
         feed = self.feed(name)
         model = self.connector_class(feed.connector).feed_settings_model
         settings = self._valid(model, feed.settings, feed.schema, f"feed {name}", name)
-        return Feed(name, feed.stream, feed.mode, settings, self._mapper(feed))
+        window = feed.covers.covers().of(today) if feed.covers and today else None
+        return Feed(name, feed.stream, feed.mode, settings, self._mapper(feed), window)
 
     def connector_class(self, connector: str) -> type[ErpConnector[Any]]:
         """The plugin's class. Raises PluginError when the plugin is gone or broken."""
@@ -283,11 +289,22 @@ def _feed_plain(feed: FeedConfig) -> dict[str, Any]:
         "quiet": list(feed.quiet),
         "jitter": feed.jitter,
         "max_rejected": feed.max_rejected,
+        **_modes_plain(feed),
     }
+
+
+def _modes_plain(feed: FeedConfig) -> dict[str, Any]:
+    """Only where written: a file that says nothing of it keeps its fingerprint."""
+    written = {"covers": feed.covers, "sequence": feed.sequence}
+    return {name: one.model_dump(exclude_none=True) for name, one in written.items() if one is not None}
 
 
 def _feed_again(content: Mapping[str, Any]) -> FeedConfig:
     schedule = Schedule.parse(content["schedule"])
     guard = GuardTable.model_validate(content.get("guard", {}))
     read = {"stream": Stream(content["stream"]), "schedule": schedule, "guard": guard}
+    if covers := content.get("covers"):
+        read["covers"] = CoversTable.model_validate(covers)
+    if sequence := content.get("sequence"):
+        read["sequence"] = SequenceTable.model_validate(sequence)
     return FeedConfig(**{**content, **read, "quiet": tuple(content.get("quiet", ()))})

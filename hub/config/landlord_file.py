@@ -17,12 +17,14 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from hub.config.contact_points import ContactPoint
+from hub.config.feed_modes import CoversTable, Sequence, SequenceTable
 from hub.config.guard_table import NO_GUARD_OF_ITS_OWN, GuardTable
 from hub.config.lines import Path as KeyPath
 from hub.config.lines import TomlLines
 from hub.config.notify import Notify
 from hub.config.problems import LandlordFileError, Spot, nearest
 from hub.config.references import all_references
+from hub.domain.modes import Mode
 from hub.domain.rejects import RejectLimit
 from hub.domain.schedule import Schedule, duration
 from hub.domain.windows import Window
@@ -99,6 +101,10 @@ class Identity(_Table):
     hosts: tuple[_Host, ...] = ()
     keep_raw_days: Annotated[int, Field(ge=1, le=3650)] = 30
     quiet: _Quiet = Field(default=(), description="when no feed begins by itself", examples=[["22:00-04:00"]])
+    balance: Literal["of_record", "summed"] = Field(
+        default="of_record",
+        description="what tenants see as balance: the ERP's own, where it gives one, or opening balance and entries",
+    )
     summary: Annotated[str, AfterValidator(_daily)] | None = Field(
         default=None,
         description='when [[notify]] entries with "summary" are told the day\'s state',
@@ -146,7 +152,9 @@ class _FeedTable(_Table):
     model_config = ConfigDict(frozen=True, extra="ignore")
     connector: str = Field(description="the name of a [connectors.NAME]", examples=["erp"])
     stream: Stream = Field(description="what the feed brings", examples=["ledger_entries"])
-    mode: Literal["snapshot", "delta"] = "snapshot"
+    mode: Mode = "snapshot"
+    covers: CoversTable | None = None
+    sequence: Sequence | None = None
     schedule: Annotated[str, AfterValidator(_schedule)] = "manual"
     quiet: _Quiet = ()
     jitter: Annotated[str, AfterValidator(_jitter)] | None = None
@@ -165,7 +173,7 @@ class FeedEntry:
     name: str
     connector: str
     stream: Stream
-    mode: Literal["snapshot", "delta"]
+    mode: Mode
     schedule: str
     fields: dict[str, Any] | None
     keep: list[Any]
@@ -174,6 +182,8 @@ class FeedEntry:
     quiet: tuple[str, ...] = ()
     jitter: str | None = None
     max_rejected: int | str | None = None
+    covers: CoversTable | None = None
+    sequence: SequenceTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +323,8 @@ class Draft:
             quiet=own.quiet,
             jitter=own.jitter,
             max_rejected=own.max_rejected,
+            covers=own.covers,
+            sequence=own.sequence,
         )
 
     def _list(self, model: type[_Model], content: dict[str, Any], name: str) -> list[_Model]:

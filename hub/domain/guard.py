@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import ceil
 from typing import Final, Literal
 
-Rule = Literal["disappearing", "slow_drip", "fewer_rows", "wrong_landlord", "stale", "new_debits", "old_entries"]
+from hub.domain.modes import Days, hole
+
+Rule = Literal[
+    "disappearing", "slow_drip", "fewer_rows", "wrong_landlord", "stale", "new_debits", "old_entries", "window_gap"
+]
 
 _DAYS_OF_A_MONTH: Final = 30
 _TOO_FEW_TO_COMPARE: Final = 3
@@ -45,7 +49,9 @@ class SnapshotFacts:
     """A whole set beside the one held. `held`: rows served now; `staged`: rows of the new set; `common`: rows in both.
 
     `refused`: new rows that could not be read (what they say is unknown, so they are not counted as gone);
-    `dripped`: rows that went missing within the last days and are not back.
+    `dripped`: rows that went missing within the last days and are not back. `ended`: held rows not in the new set whose
+    tenancy had ended by then, as was known; in neither. `known`: new rows of contracts or accounts that are known here,
+    None where the rows are such themselves (then it is `common`).
     """
 
     held: int
@@ -53,11 +59,13 @@ class SnapshotFacts:
     common: int
     refused: int = 0
     dripped: int = 0
+    ended: int = 0
+    known: int | None = None
 
     @property
     def disappearing(self) -> int:
-        """Rows that would go missing."""
-        return max(0, self.held - self.common - self.refused)
+        """Rows that would go missing, and nobody said they would."""
+        return max(0, self.held - self.common - self.refused - self.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,23 +124,25 @@ def _disappearing(facts: SnapshotFacts, limits: GuardLimits, noun: str) -> Itera
 
 def _fewer_rows(facts: SnapshotFacts, limits: GuardLimits, noun: str) -> Iterator[Reason]:
     limit = max(limits.fewer_rows, int(limits.fewer_share * facts.held))
-    fewer = min(facts.held - facts.staged - facts.refused, facts.disappearing)
+    fewer = min(facts.held - facts.ended - facts.staged - facts.refused, facts.disappearing)
     if fewer > limit:
         text = f"{facts.staged:,} rows of {noun}, held are {facts.held:,}: {fewer:,} fewer (limit {limit:,})"
         yield Reason("fewer_rows", fewer, limit, text)
 
 
 def _wrong_landlord(facts: SnapshotFacts, limits: GuardLimits, noun: str) -> Iterator[Reason]:
-    """Of the smaller set, few are in the other: so that neither a cut file nor a merger looks like a stranger's."""
+    """Of the smaller set, few are in the other: so that neither a cut file nor a merger looks like a stranger's; nor do
+    the new rents of an indexation, which are of known contracts."""
     smaller = min(facts.held, facts.staged)
-    if smaller < _TOO_FEW_TO_COMPARE or facts.common >= limits.known_share * smaller:
+    known = facts.common if facts.known is None else facts.known
+    if smaller < _TOO_FEW_TO_COMPARE or known >= limits.known_share * smaller:
         return
     least = ceil(limits.known_share * smaller)
     text = (
-        f"only {facts.common:,} of {facts.staged:,} {noun} are known here (at least {least:,} expected): "
+        f"only {known:,} of {facts.staged:,} {noun} are known here (at least {least:,} expected): "
         "is this another landlord's file?"
     )
-    yield Reason("wrong_landlord", facts.common, least, text)
+    yield Reason("wrong_landlord", known, least, text)
 
 
 def judge_age(ages: Ages) -> list[Reason]:
@@ -145,6 +155,15 @@ def judge_age(ages: Ages) -> list[Reason]:
     if not is_old:
         return []
     return [Reason("stale", new, last, f"the data is of {new}, older than the last applied, of {last}")]
+
+
+def judge_days(last_seen: date, days: Days) -> list[Reason]:
+    """Days that neither the last window nor this one speaks of: what happened on them was never told."""
+    lost = hole(last_seen, days)
+    if lost is None:
+        return []
+    text = f"nothing was brought of {lost}: ask for a longer window, or the entries of these days stay unknown"
+    return [Reason("window_gap", str(lost), f"{days.first}", text)]
 
 
 def _day(group: str) -> str:

@@ -66,7 +66,10 @@ class AccountKind(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """Kinds of ledger entries (*écritures*)."""
+    """Kinds of ledger entries (*écritures*).
+
+    `opening_balance` (*solde à nouveau, report*) is no movement: the balance is its amount, whatever came before.
+    """
 
     RENT = "rent"
     SERVICE_CHARGE = "service_charge"
@@ -87,6 +90,7 @@ class EntryKind(StrEnum):
     PAYMENT_TIP = "payment_tip"
     PAYMENT_REJECTED = "payment_rejected"
     REFUND = "refund"
+    OPENING_BALANCE = "opening_balance"
     OTHER = "other"
 
 

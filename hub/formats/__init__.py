@@ -7,9 +7,11 @@ from hub.formats.json_lines import read_json_lines
 from hub.formats.rows import Rows
 from hub.formats.source import Compression, open_decoded
 from hub.formats.text import known_encoding
-from hub.formats.xml import read_xml
+from hub.formats.xml import BETWEEN, EVERY, elements_at, read_xml, row_steps
 
 __all__ = [
+    "BETWEEN",
+    "EVERY",
     "Compression",
     "Control",
     "CsvFormat",
@@ -18,9 +20,11 @@ __all__ = [
     "Rows",
     "add_up",
     "disagreement",
+    "elements_at",
     "known_encoding",
     "open_decoded",
     "read_control",
     "read_json_lines",
     "read_xml",
+    "row_steps",
 ]

@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hub.errors import MappingError
 from hub.formats.rows import Rows, rows_of_lists
 from hub.formats.text import BLOCK_BYTES, Blocks, encoding_reject, nul_reject
+from hub.formats.xml import EVERY
 from hub.records import Reject
 from hub.wire.limited import ByteStream
 
@@ -26,8 +28,11 @@ def read_json_lines(
     """The values at dotted paths (`tenant.name`, `lines.0.code`), one column each, block by block.
 
     Missing, null and "" are null; true and false are "true" and "false"; an object or list is its JSON text. Rejects:
-    BAD_ROW for a line that is no object (CUT for a last one without newline), BAD_ENCODING, NUL_BYTE.
+    BAD_ROW for a line that is no object (CUT for a last one without newline), BAD_ENCODING, NUL_BYTE. Raises
+    MappingError for a column of all matches, which only XML has.
     """
+    if every := next((column for column in columns if column.endswith(EVERY)), None):
+        raise MappingError(f"the path {every!r} wants all matches", hint="sum works on XML; name each value here")
     paths = {column: tuple(column.split(".")) for column in columns}
     blocks = Blocks(stream, encoding=encoding, file=file, block_bytes=block_bytes)
     for block in blocks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,14 +13,23 @@ from hub.formats.rows import ROWS_PER_BLOCK, Rows, rows_of_lists
 from hub.wire.limited import ByteStream
 from hub.wire.xml import MAX_ELEMENT_BYTES, iter_elements
 
+EVERY = "[*]"
+"""Ends the path of a column that takes all matches instead of the first."""
+BETWEEN = "\x1f"
+"""Stands between them: no XML text can hold it."""
+_NAME = "name()"
+
 
 @dataclass(frozen=True, slots=True)
 class _Path:
-    """`up` levels, then down through `names`, then the text or an `attribute`."""
+    """`up` levels, then down through `names`, then the text, an `attribute` or the element's own name; of `every`
+    element there, or of the first."""
 
     up: int
     names: tuple[str, ...]
     attribute: str | None
+    is_name: bool = False
+    every: bool = False
 
 
 def read_xml(
@@ -33,27 +42,45 @@ def read_xml(
 ) -> Iterator[Rows]:
     """The rows at `row_path` (`Ecriture`, or `Contrat/Parties/Partie` for nested lists), in blocks of up to 20,000.
 
-    A column is a path from the row: `Reference`, `Locataire/Nom`, `@id`, `.`, and upwards `../Numero`, `../../@code`,
-    as far up as the first name of `row_path`; above it only attributes are left. The first match counts, its text is
-    stripped, nothing and "" are null. `lines` are the rows' numbers from 1. Memory holds one element of the first name
-    at a time, besides the block. Raises MappingError for a path that cannot be read, InputRefusedError for broken, cut
-    or hostile XML.
+    A step of `row_path` may name several elements: `Operations/Charge|Payment/Detail`. A column is a path from the
+    row: `Reference`, `Locataire/Nom`, `@id`, `.`, and upwards `../Numero`, `../../@code`, as far up as the first name
+    of `row_path`; above it only attributes are left. `name()` at its end (`../name()`) gives the element's name instead
+    of its text. The first match counts, or with `[*]` at the end all of them, with U+001F between. Texts are stripped,
+    nothing and "" are null. `lines` are the rows' numbers from 1. Memory holds one element of the first name at a time,
+    besides the block. Raises MappingError for a path that cannot be read, InputRefusedError for broken, cut or hostile
+    XML.
     """
-    steps = [step for step in row_path.strip("/").split("/") if step]
-    if not steps or any(step in (".", "..") or step.startswith("@") for step in steps):
-        raise MappingError(f"the row path {row_path!r} is no list of element names", hint="e.g. Contrat/Parties/Partie")
+    steps = row_steps(row_path)
     paths = {column: _parse(column, len(steps) - 1) for column in columns}
     return _read(stream, steps, paths, file, max_element_bytes)
 
 
+def row_steps(row_path: str) -> list[tuple[str, ...]]:
+    """A row path's steps, each with the names it may have. Raises MappingError."""
+    steps = [tuple(step.split("|")) for step in row_path.strip("/").split("/") if step]
+    names = [name for step in steps for name in step]
+    if not names or any(name in ("", ".", "..") or name.startswith("@") for name in names):
+        raise MappingError(f"the row path {row_path!r} is no list of element names", hint="e.g. Contrat/Parties/Partie")
+    return steps
+
+
+def elements_at(elements: Iterable[etree._Element], steps: Sequence[tuple[str, ...]]) -> Iterator[etree._Element]:
+    """What stands below some elements, by the names of each step."""
+    if not steps:
+        yield from elements
+        return
+    for element in elements:
+        yield from elements_at([child for child in element if _local(str(child.tag)) in steps[0]], steps[1:])
+
+
 def _read(
-    stream: ByteStream, steps: list[str], paths: dict[str, _Path], file: str, max_element_bytes: int
+    stream: ByteStream, steps: list[tuple[str, ...]], paths: dict[str, _Path], file: str, max_element_bytes: int
 ) -> Iterator[Rows]:
     values: dict[str, list[str | None]] = {column: [] for column in paths}
     flat = all(path == _Path(0, (column,), None) for column, path in paths.items())
     number, held = 0, 0
-    for outer in iter_elements(stream, steps[0], what=file, max_element_bytes=max_element_bytes):
-        for row in _descend([outer], steps[1:]):
+    for outer in iter_elements(stream, *steps[0], what=file, max_element_bytes=max_element_bytes):
+        for row in elements_at([outer], steps[1:]):
             cells = _flat(row) if flat else _Finder(row).texts(paths)
             for column, column_values in values.items():
                 column_values.append(cells.get(column))
@@ -66,27 +93,22 @@ def _read(
 
 
 def _parse(text: str, depth: int) -> _Path:
-    steps = text.strip().split("/")
+    every = text.strip().endswith(EVERY)
+    steps = text.strip().removesuffix(EVERY).split("/")
     up = 0
     while steps and steps[0] in ("..", "."):
         up += steps.pop(0) == ".."
     attribute = steps.pop()[1:] if steps and steps[-1].startswith("@") else None
-    if any(step in ("", ".", "..") or step.startswith("@") for step in steps) or attribute == "":
+    is_name = bool(steps) and steps[-1] == _NAME
+    steps = steps[:-1] if is_name else steps
+    if any(step in ("", ".", "..", _NAME) or step.startswith("@") for step in steps) or attribute == "":
         raise MappingError(f"the path {text!r} cannot be read", hint="e.g. Locataire/Nom, @id, ../Numero")
-    if up > depth and (steps or attribute is None):
+    if up > depth and (steps or (attribute is None and not is_name)):
         raise MappingError(
             f"the path {text!r} leaves the first element of the row path, of which nothing but attributes is kept",
             hint="begin the row path with the element that holds it, e.g. Contrat/Partie for ../Numero",
         )
-    return _Path(up, tuple(steps), attribute)
-
-
-def _descend(elements: list[etree._Element], names: list[str]) -> Iterator[etree._Element]:
-    for element in elements:
-        if not names:
-            yield element
-        else:
-            yield from _descend([child for child in element if _local(child.tag) == names[0]], names[1:])
+    return _Path(up, tuple(steps), attribute, is_name, every)
 
 
 def _flat(row: etree._Element) -> dict[str, str | None]:
@@ -106,10 +128,15 @@ class _Finder:
         return {column: self._text(path) for column, path in paths.items()}
 
     def _text(self, path: _Path) -> str | None:
+        if path.every:
+            return self._texts(path)
         element = self._element(path.up, path.names)
-        if element is None:
-            return None
-        return _stripped(_text(element) if path.attribute is None else _attribute(element, path.attribute))
+        return None if element is None else _said(element, path)
+
+    def _texts(self, path: _Path) -> str | None:
+        base = self._element(path.up, ())
+        found = elements_at([] if base is None else [base], [(name,) for name in path.names])
+        return BETWEEN.join(text for element in found if (text := _said(element, path))) or None
 
     def _element(self, up: int, names: tuple[str, ...]) -> etree._Element | None:
         key = (up, names)
@@ -128,6 +155,12 @@ class _Finder:
             children = () if parent is None else reversed(parent)
             self._children[key] = {_local(child.tag): child for child in children}
         return self._children[key]
+
+
+def _said(element: etree._Element, path: _Path) -> str | None:
+    if path.is_name:
+        return _local(str(element.tag))
+    return _stripped(_text(element) if path.attribute is None else _attribute(element, path.attribute))
 
 
 def _stripped(text: str | None) -> str | None:

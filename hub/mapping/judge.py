@@ -13,13 +13,17 @@ from hub.records import FieldSpec
 
 _READING = {
     "date": ("date", "month_start", "month_end"),
-    "cents": ("decimal", "thousands", "negate", "debit", "credit", "flag", "debit_values", "credit_values"),
+    "cents": (
+        *("decimal", "thousands", "sum", "rate", "negate"),
+        *("debit", "credit", "flag", "debit_values", "credit_values"),
+    ),
     "int": ("decimal", "thousands", "multiply"),
     "bool": ("true_values", "false_values"),
     "enum": ("codes", "unknown"),
     "text": ("codes", "unknown"),
 }
 _ALL_READING = {option for options in _READING.values() for option in options}
+_OF_ONE_TEXT = {"squeeze", "regex", "replace", "upper", "lower", "pad_left", "flag"}
 _CALLED = {"cents": "an amount", "enum": "a kind", "int": "a whole number", "bool": "a flag"}
 
 
@@ -57,6 +61,17 @@ def _source_flaws(rule: Rule, path: Path) -> Iterator[Flaw]:
     yield from _one_source(rule, path)
     if rule.flag is not None:
         yield from _side_flaws(rule.flag, (*path, "flag"))
+    if rule.rate is not None:
+        yield from _side_flaws(rule.rate, (*path, "rate"))
+    if rule.sum:
+        yield from _sum_flaws(rule, path)
+
+
+def _sum_flaws(rule: Rule, path: Path) -> Iterator[Flaw]:
+    if rule.path is None:
+        yield Flaw((*path, "sum"), "sum needs a path", 'write { path = "Charge/BalanceDue", sum = true }')
+    for option in sorted(rule.model_fields_set & _OF_ONE_TEXT):
+        yield Flaw((*path, option), f"sum excludes {option}", "each amount is read as it stands")
 
 
 def _two_sided_flaws(rule: Rule, path: Path) -> Iterator[Flaw]:
@@ -67,6 +82,8 @@ def _two_sided_flaws(rule: Rule, path: Path) -> Iterator[Flaw]:
         yield Flaw((*path, rule.sources[0]), f"debit and credit exclude {rule.sources[0]}", "give one or the other")
     if rule.flag is not None:
         yield Flaw((*path, "flag"), "debit and credit exclude flag", "give one or the other")
+    for option in sorted(rule.model_fields_set & {"sum", "rate"}):
+        yield Flaw((*path, option), f"debit and credit exclude {option}", "keep one of them")
 
 
 def _side_flaws(rule: TextRule | None, path: Path) -> Iterator[Flaw]:

@@ -49,3 +49,15 @@ def _only_groups_of_three(bare: pl.Expr, thousands: Sequence[str]) -> pl.Expr:
         return pl.lit(True)
     mark = f"(?:{'|'.join(map(re.escape, thousands))})"
     return ~bare.str.contains(rf"[0-9]{mark}(?:[0-9]{{0,2}}(?:[^0-9]|$)|[0-9]{{4}})")
+
+
+RATE_PLACES = 6
+
+
+def share(cents: pl.Expr, rate: pl.Expr) -> pl.Expr:
+    """So much of an amount: `rate` is a whole number of millionths. Halves of a cent go away from nought, as taxes are
+    rounded."""
+    whole = 10**RATE_PLACES
+    exact = cents.cast(pl.Int128) * rate.cast(pl.Int128)
+    size = ((exact.abs() * 2 + whole) // (2 * whole)).cast(pl.Int64, strict=False)
+    return pl.when(exact < 0).then(-size).otherwise(size)

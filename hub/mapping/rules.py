@@ -4,8 +4,8 @@ A rule says where a field's text comes from (exactly one source), how the text i
 
     source    "COL" · {column} · {path} · {const} · {concat = […]} · {first = […]} · {debit, credit}
     tidied    trim, squeeze, null, regex, replace, upper, lower, pad_left: in this order
-    read as   codes, unknown (kinds, texts) · date, month_start, month_end (dates) · decimal, thousands, negate, flag,
-              debit_values, credit_values (amounts) · decimal, thousands, multiply (whole numbers) ·
+    read as   codes, unknown (kinds, texts) · date, month_start, month_end (dates) · decimal, thousands, sum, rate,
+              negate, flag, debit_values, credit_values (amounts) · decimal, thousands, multiply (whole numbers) ·
               true_values, false_values (flags) · default (all)
 """
 
@@ -106,6 +106,8 @@ class Rule(TextRule):
     debit_values: Texts = ("D",)
     credit_values: Texts = ("C",)
     negate: bool = False
+    sum: bool = False
+    rate: _Column | None = None
     decimal: str = "."
     thousands: Texts | None = None
     multiply: int = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from hub.formats import BETWEEN, EVERY
 from hub.mapping.rules import Condition, TextRule
 
 
@@ -54,6 +55,14 @@ def text(rule: TextRule, bench: Workbench) -> pl.Expr:
     if rule.squeeze:
         found = found.str.replace_all(r"\s+", " ")
     return bench.once(_finished(rule, _unless(bench.once(found), *rule.null, "")))
+
+
+def every(rule: TextRule, bench: Workbench) -> pl.Expr:
+    """The texts at all places a path leads to, as a list without the blank ones; null where there are none."""
+    found = bench.column(f"{rule.path}{EVERY}").str.split(BETWEEN)
+    stripped = found.list.eval(pl.element().str.strip_chars())
+    texts = bench.once(stripped.list.eval(pl.element().filter(~pl.element().is_in([*rule.null, ""]))))
+    return bench.once(pl.when(texts.list.len() > 0).then(texts))
 
 
 def kept(condition: Condition, bench: Workbench) -> pl.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -12,10 +12,12 @@ import polars as pl
 
 from hub.domain.money import to_cents
 from hub.mapping.dates import dates
-from hub.mapping.numbers import SPACES, scaled
+from hub.mapping.numbers import RATE_PLACES, SPACES, scaled, share
 from hub.mapping.rules import Rule, TextRule
-from hub.mapping.texts import Workbench, text
+from hub.mapping.texts import Workbench, every, text
 from hub.records import FieldSpec
+
+Once = Callable[[pl.Expr], pl.Expr]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,16 @@ def target(spec: FieldSpec, rule: Rule, bench: Workbench) -> Target:
         return Target(spec, _fixed(spec, rule.const), ())
     if rule.two_sided:
         return _two_sided(spec, rule, bench)
-    raw = text(rule, bench)
-    value, code, message = _read(spec, rule, raw, bench)
+    if rule.sum:
+        (raw, value), code, message = _summed(rule, bench), "BAD_AMOUNT", _BAD_AMOUNT
+    else:
+        raw = text(rule, bench)
+        value, code, message = _read(spec, rule, raw, bench)
     value = bench.once(value)
     faults = [Fault(code, message, raw.is_not_null() & value.is_null(), raw)] if code else []
+    if rule.rate is not None:
+        value, fault = _shared(rule.rate, value, bench)
+        faults.append(fault)
     if rule.flag is not None:
         value, fault = _flagged(rule, rule.flag, value, raw, bench)
         faults.append(fault)
@@ -110,9 +118,9 @@ def _read(spec: FieldSpec, rule: Rule, raw: pl.Expr, bench: Workbench) -> tuple[
                 f'{{source}} "{{seen}}" is no date of the form {form} → see {{key}}.date and .null',
             )
         case "cents":
-            return _amount(rule, raw, bench), "BAD_AMOUNT", _BAD_AMOUNT
+            return _amount(rule, raw, bench.once), "BAD_AMOUNT", _BAD_AMOUNT
         case "int":
-            value = _scaled(rule, raw, round(log10(rule.multiply)), bench)
+            value = _scaled(rule, raw, round(log10(rule.multiply)), bench.once)
             return value, "BAD_NUMBER", '{source} "{seen}" is no whole number → see {key}.decimal and .multiply'
         case "bool":
             folded = raw.str.to_lowercase()
@@ -128,12 +136,33 @@ def _read(spec: FieldSpec, rule: Rule, raw: pl.Expr, bench: Workbench) -> tuple[
 _BAD_AMOUNT = '{source} "{seen}" is no amount of at most two decimal places → see {key}.decimal and .thousands'
 
 
-def _amount(rule: Rule, raw: pl.Expr, bench: Workbench) -> pl.Expr:
-    return _scaled(rule, raw, 2, bench)
+def _amount(rule: Rule, raw: pl.Expr, once: Once) -> pl.Expr:
+    return _scaled(rule, raw, 2, once)
 
 
-def _scaled(rule: Rule, raw: pl.Expr, places: int, bench: Workbench) -> pl.Expr:
-    return scaled(raw, places=places, decimal=rule.decimal, thousands=_thousands(rule), once=bench.once)
+def _scaled(rule: Rule, raw: pl.Expr, places: int, once: Once) -> pl.Expr:
+    return scaled(raw, places=places, decimal=rule.decimal, thousands=_thousands(rule), once=once)
+
+
+def _summed(rule: Rule, bench: Workbench) -> tuple[pl.Expr, pl.Expr]:
+    """All the amounts at a path, as they stand, and what they add up to; null where one of them cannot be read."""
+    texts = every(rule, bench)
+    amounts = bench.once(texts.list.eval(_amount(rule, pl.element(), _each)))
+    sound = amounts.list.drop_nulls().list.len() == texts.list.len()
+    return bench.once(texts.list.join(" + ")), pl.when(sound).then(amounts.list.sum())
+
+
+def _each(expression: pl.Expr) -> pl.Expr:
+    """Within a list nothing can be kept for later use."""
+    return expression
+
+
+def _shared(rule: TextRule, value: pl.Expr, bench: Workbench) -> tuple[pl.Expr, Fault]:
+    """So much of the amount as another source says; nothing where it says nothing."""
+    said = text(rule, bench)
+    rate = bench.once(scaled(said, places=RATE_PLACES, decimal=".", thousands=(), once=bench.once))
+    message = f'{rule.name} "{{seen}}" is no rate of at most {RATE_PLACES} decimal places → see {{key}}.rate'
+    return bench.once(share(value, rate)), Fault("BAD_NUMBER", message, said.is_not_null() & rate.is_null(), said)
 
 
 def _thousands(rule: Rule) -> Sequence[str]:
@@ -176,7 +205,7 @@ def _flagged(rule: Rule, flag: TextRule, value: pl.Expr, raw: pl.Expr, bench: Wo
 def _two_sided(spec: FieldSpec, rule: Rule, bench: Workbench) -> Target:
     """Debit less credit; one of the two must be there."""
     sides = [(part, text(part, bench)) for part in (rule.debit, rule.credit) if part is not None]
-    amounts = [_amount(rule, raw, bench) for _, raw in sides]
+    amounts = [_amount(rule, raw, bench.once) for _, raw in sides]
     faults = tuple(
         Fault("BAD_AMOUNT", _BAD_AMOUNT.replace("{source}", part.name), raw.is_not_null() & amount.is_null(), raw)
         for (part, raw), amount in zip(sides, amounts, strict=True)

@@ -14,16 +14,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from hub.domain.modes import Days, Mode
 from hub.errors import NotSupportedError, SettingsError
 from hub.ports.context import Context
 from hub.records import Batch, Stream
-
-Mode = Literal["snapshot", "delta"]
 
 
 class PluginSettings(BaseModel):
@@ -78,21 +77,27 @@ class RowMapper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One feed as configured by the landlord. `mapper` is None where the connector maps by itself."""
+    """One feed as configured by the landlord. `mapper` is None where the connector maps by itself.
+
+    `window`: in window mode, the days today's input is to be complete for, where the landlord's file says so; a call
+    source asks for just these.
+    """
 
     name: str
     stream: Stream
     mode: Mode
     settings: FeedSettings
     mapper: RowMapper | None = None
+    window: Days | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """What can be pulled of a stream."""
+    """What can be pulled of a stream: all there is, what is new, all there is between two dates."""
 
     snapshot: bool = True
     delta: bool = False
+    window: bool = False
 
 
 @dataclass(frozen=True, slots=True)

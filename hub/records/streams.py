@@ -65,7 +65,8 @@ class CanonicalRecord(BaseModel):
     `anchor`: the object type other things hang on (it gets a hub id of its own that survives a change of ERP);
     None for rows that live and die with their parent. `ordered`: pairs of dates, the first never after the second.
     `coded`: the field whose raw ERP code is kept in `erp_code`. `concerns`: the field that leads to the tenant account
-    whose figures are incomplete without the row; None for rows that are no figures.
+    whose figures are incomplete without the row; None for rows that are no figures. `dated`: the field that says which
+    day a row belongs to, where input may be complete between two dates only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,6 +76,7 @@ class CanonicalRecord(BaseModel):
     ordered: ClassVar[tuple[tuple[str, str], ...]] = ()
     coded: ClassVar[str | None] = None
     concerns: ClassVar[str | None] = None
+    dated: ClassVar[str | None] = None
 
     @model_validator(mode="after")
     def _dates_in_order(self) -> Self:
@@ -246,6 +248,7 @@ class LedgerEntryRecord(CanonicalRecord):
     """
 
     stream = Stream.LEDGER_ENTRIES
+    dated = "posted_on"
     concerns = "account_ref"
     coded = "kind"
     ordered = (("period_from", "period_to"),)
@@ -270,6 +273,7 @@ class RentNoticeRecord(CanonicalRecord):
     """A rent notice (*avis d'échéance*). A notice is never a receipt (*quittance*), even when it says so."""
 
     stream = Stream.RENT_NOTICES
+    dated = "issued_on"
     concerns = "account_ref"
     anchor = "rent_notice"
     ordered = (("period_from", "period_to"),)
@@ -304,6 +308,7 @@ class DocumentRecord(CanonicalRecord):
     """A file about a contract or a rent notice; `file_name` names the file within what the connector fetched."""
 
     stream = Stream.DOCUMENTS
+    dated = "dated_on"
     anchor = "document"
     coded = "kind"
     external_id: ExternalId

@@ -1,4 +1,4 @@
-"""A small housing world: two invented landlords whose ERPs speak SOAP and SFTP for real. See README.md.
+"""A small housing world: three invented landlords whose ERPs speak SOAP and SFTP for real. See README.md.
 
 Written from the wire's side: it shares no parsing with the connectors it is there to try.
 """

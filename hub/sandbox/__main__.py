@@ -17,8 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hub.errors import HubError
-from hub.sandbox.profiles import PROFILES
-from hub.sandbox.server import Sandbox, truth_of
+from hub.sandbox.server import LANDLORDS, Sandbox, truth_of
 from hub.sandbox.truth import summary
 
 
@@ -46,6 +45,7 @@ def _serve(asked: argparse.Namespace) -> int:
             today=asked.today or datetime.now(ZoneInfo("Europe/Paris")).date(),
             soap_port=asked.soap_port,
             sftp_port=asked.sftp_port,
+            lakeside_port=asked.lakeside_port,
         )
         with sandbox:
             _say(sandbox.state)
@@ -85,11 +85,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dir", type=Path, required=True, help="folder of the world: state, secrets, files")
     parser.add_argument("--soap-port", type=int, default=0, help="0: that of last time, or any")
     parser.add_argument("--sftp-port", type=int, default=0, help="0: that of last time, or any")
+    parser.add_argument("--lakeside-port", type=int, default=0, help="0: that of last time, or any")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--contracts", type=int, help="of each landlord; at least 10 (312 and 287 unless told)")
+    parser.add_argument(
+        "--contracts",
+        type=int,
+        help="of each landlord; at least 10 (312, 287 and 60 unless told; Lakeside Homes has no more than 60)",
+    )
     parser.add_argument("--today", type=date.fromisoformat, help="the world's day, YYYY-MM-DD (today unless told)")
     parser.add_argument("--advance-every", type=_seconds, help="let a day pass every so many seconds")
-    parser.add_argument("--truth", choices=sorted(PROFILES), help="print the truth of DIR's world and exit")
+    parser.add_argument("--truth", choices=sorted(LANDLORDS), help="print the truth of DIR's world and exit")
     parser.add_argument("--full", action="store_true", help="with --truth: every account's sums and balances too")
     return parser
 

@@ -13,7 +13,7 @@ from hub.sandbox.profiles import PROFILES
 NEW_CODE = "NVX"
 _DROPPED_SHARE = 0.3
 _NEWCOMER = 990_000
-_OTHER_NUMBERS = {"C": "Z", "2": "7"}
+_OTHER_NUMBERS = {"C": "Z", "2": "7", "t": "q"}
 
 
 def without_some_contracts(world: World) -> World:

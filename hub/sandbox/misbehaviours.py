@@ -9,6 +9,7 @@ from hub.sandbox.model import Landlord
 
 SOAP: Landlord = "rives-doise"
 SFTP: Landlord = "cite-des-tilleuls"
+YARDI: Landlord = "lakeside-homes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,9 @@ class Misbehaviour:
     is_of_door: bool = False
 
 
-_FILES_ONLY = {SOAP: "its ERP answers calls: there are no files"}
+_CALLS = "its ERP answers calls: there are no files"
+_FILES_ONLY = {SOAP: _CALLS, YARDI: _CALLS}
+_HTTP = "its ERP answers over HTTP: there is no host key"
 
 MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
     "hang": Misbehaviour(
@@ -49,9 +52,12 @@ MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
     ),
     "wrong-landlord": Misbehaviour("the contracts of another landlord", "feed contracts held"),
     "rename-header": Misbehaviour(
-        "the contracts' status has another name (ETAT → STATUT)", "feed contracts refused or failed, the column named"
+        "the contracts' status has another name (ETAT → STATUT, Type → Status)",
+        "feed contracts refused or failed, the column named",
     ),
-    "move-column": Misbehaviour("the contracts' status comes last", "nothing: columns are found by name"),
+    "move-column": Misbehaviour(
+        "the contracts' status (Lakeside Homes: everybody's name) comes last", "nothing: columns are found by name"
+    ),
     "new-code": Misbehaviour(
         "two entries of the night carry a code nobody announced (NVX)",
         "two lines quarantined with UNKNOWN_CODE, the others applied",
@@ -64,23 +70,24 @@ MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
     "orphan-entry": Misbehaviour(
         "a new account's first entry comes before the account",
         "one line parked until its account comes, then applied by itself",
+        {YARDI: "its accounts are its residents: an entry comes with the resident it is of"},
         needs_night=True,
     ),
     "host-key": Misbehaviour(
         "the server shows another host key",
         "feeds failed with MISCONFIGURED before the hub logs in",
-        {SOAP: "its ERP answers over HTTP: there is no host key"},
+        {SOAP: _HTTP, YARDI: _HTTP},
         is_of_door=True,
     ),
     "skip-sequence": Misbehaviour(
         "the night's ledger comes in three files, the second of which is missing",
-        "entries missing until it is sent after all",
+        "feed ledger refused with SEQUENCE_GAP, the missing number named, until it is sent after all",
         _FILES_ONLY,
         needs_night=True,
     ),
     "start-late": Misbehaviour(
         "a month passes, of which the ledger tells the last day only; balances know better",
-        "entries missing until they are sent after all",
+        "accounts differ from the ERP's own balance, until the entries are sent after all",
         needs_night=True,
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,18 +24,22 @@ from hub.sandbox.bad_worlds import (
     without_some_contracts,
 )
 from hub.sandbox.faults import Faults, SoapFaults
-from hub.sandbox.misbehaviours import MISBEHAVIOURS, SFTP, SOAP, Misbehaviour
+from hub.sandbox.misbehaviours import MISBEHAVIOURS, SFTP, SOAP, YARDI, Misbehaviour
 from hub.sandbox.model import Landlord, World
 from hub.sandbox.soap_operations import OPERATIONS
 from hub.sandbox.swaps import Swaps
+from hub.sandbox.yardi_server import OPERATIONS as YARDI_OPERATIONS
 
 if TYPE_CHECKING:
     from hub.sandbox.server import Sandbox
+    from hub.sandbox.sftp_server import SftpServer
+    from hub.sandbox.soap_server import SoapServer
 
 DRIP_SECONDS = 2.0
 _FOR_EVER = 10**9
 _STATE, _KEPT, _OTHER_KEY = "misbehave.json", "good", "secrets/other_host_key"
 _MONTH = 31
+_LEASE = re.compile(r"(<MITS:Name>.*?</MITS:Name>)(.*?<MITS:Lease>.*?</MITS:Lease>)", re.DOTALL)
 _STATUS = re.compile(r"<Etat>([^<]*)</Etat>(.*)</Contrat>", re.DOTALL)
 
 
@@ -178,35 +182,42 @@ class Mischief:
         if order.what == "host-key":
             self._sandbox.sftp.show_key(self._sandbox.folder / _OTHER_KEY)
         if isinstance(faults, SoapFaults) and not about.is_of_door:
-            self._set_replies(faults, order)
+            self._set_replies(landlord, faults, order)
 
-    def _set_replies(self, faults: SoapFaults, order: Order) -> None:
-        edit = _EDITS.get(order.what)
+    def _set_replies(self, landlord: Landlord, faults: SoapFaults, order: Order) -> None:
+        calls = _CALLS[landlord]
+        edit = calls.edits.get(order.what)
         if order.what in ("truncate", "truncate-contracts"):
-            faults.cut = frozenset([_operation(order.file) if order.what == "truncate" else "ListerContrats"])
+            faults.cut = frozenset([order.file if order.what == "truncate" else calls.contracts])
         elif edit is not None:
-            faults.edits = {"ListerContrats": edit}
+            faults.edits = {calls.contracts: edit}
         else:
-            faults.worlds = self._bad_replies(order)
+            faults.worlds = self._bad_replies(landlord, order, calls)
 
-    def _bad_replies(self, order: Order) -> Mapping[str, World]:
-        world, since = self._sandbox.world(SOAP), date.fromisoformat(order.day)
+    def _bad_replies(self, landlord: Landlord, order: Order, calls: _Calls) -> Mapping[str, World]:
+        world, since = self._sandbox.world(landlord), date.fromisoformat(order.day)
         if order.what == "stale":
-            return dict.fromkeys(OPERATIONS, self._sandbox.world_of_yesterday(SOAP))
+            return dict.fromkeys(calls.all, self._sandbox.world_of_yesterday(landlord))
         if order.what == "drop-contracts":
             bad = without_some_contracts(world)
-            return {"ListerContrats": bad, "ListerComptes": bad}
+            return {calls.contracts: bad, calls.accounts: bad}
         if order.what == "wrong-landlord":
-            return {"ListerContrats": with_anothers_contracts(world)}
+            return {calls.contracts: with_anothers_contracts(world)}
         if order.what == "new-code":
-            return {"ListerEcritures": with_a_new_code(world, since=since)}
+            return {calls.ledger: with_a_new_code(world, since=since)}
         if order.what == "orphan-entry":
-            return {"ListerComptes": without_accounts(world, self._sandbox.newcomers(SOAP, since=since))}
+            return {calls.accounts: without_accounts(world, self._sandbox.newcomers(landlord, since=since))}
         last = since + timedelta(days=_MONTH)
-        return {"ListerEcritures": without_days(world, since=since, until=last)}
+        return {calls.ledger: without_days(world, since=since, until=last)}
 
     def _faults(self, landlord: Landlord) -> Faults:
-        return self._sandbox.soap.faults if landlord == SOAP else self._sandbox.sftp.faults
+        sandbox = self._sandbox
+        doors: Mapping[Landlord, SoapServer | SftpServer] = {
+            SOAP: sandbox.soap,
+            YARDI: sandbox.lakeside,
+            SFTP: sandbox.sftp,
+        }
+        return doors[landlord].faults
 
     def _set_timer(self, landlord: Landlord, order: Order) -> None:
         if order.until is None:
@@ -230,11 +241,47 @@ def _move_status(text: str) -> str:
     return _STATUS.sub(r"\2<Etat>\1</Etat></Contrat>", text)
 
 
-_EDITS: Mapping[str, Callable[[str], str]] = {"rename-header": _rename_status, "move-column": _move_status}
+def _rename_type(text: str) -> str:
+    return text.replace("<MITS:Customer Type=", "<MITS:Customer Status=")
+
+
+def _move_name(text: str) -> str:
+    """Everybody's name comes after the lease."""
+    return _LEASE.sub(r"\2\1", text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """The operations of an ERP that answers calls, and how a change of its contracts' form looks there."""
+
+    all: Collection[str]
+    contracts: str
+    accounts: str
+    ledger: str
+    edits: Mapping[str, Callable[[str], str]]
+
+
+_RESIDENTS = "GetResidentTransactions_Login"
+_CALLS: Mapping[Landlord, _Calls] = {
+    SOAP: _Calls(
+        OPERATIONS,
+        "ListerContrats",
+        "ListerComptes",
+        "ListerEcritures",
+        {"rename-header": _rename_status, "move-column": _move_status},
+    ),
+    YARDI: _Calls(
+        YARDI_OPERATIONS,
+        _RESIDENTS,
+        _RESIDENTS,
+        "GetResidentTransactions_ByChargeDate_Login",
+        {"rename-header": _rename_type, "move-column": _move_name},
+    ),
+}
 
 
 def _landlord(slug: str) -> Landlord:
-    for one in (SOAP, SFTP):
+    for one in (SOAP, SFTP, YARDI):
         if slug == one:
             return one
     raise NotFoundError(f"the sandbox has no landlord {slug}", hint=f"one of {', '.join(get_args(Landlord))}")
@@ -248,15 +295,10 @@ def _known(order: Order, landlord: str) -> Misbehaviour:
         raise InvalidAskError(f"{landlord} cannot {order.what}: {reason}", hint="ask it of the other landlord")
     if (order.what == "truncate") != bool(order.file):
         raise InvalidAskError("truncate wants a FILE, the others none", hint="truncate ECR, or truncate ListerComptes")
-    if order.file and landlord == SOAP:
-        _operation(order.file)
+    calls = _CALLS.get(_landlord(landlord))
+    if order.file and calls is not None and order.file not in calls.all:
+        raise InvalidAskError(f"no operation is called {order.file}", hint=f"one of {', '.join(calls.all)}")
     return about
-
-
-def _operation(name: str) -> str:
-    if name not in OPERATIONS:
-        raise InvalidAskError(f"no operation is called {name}", hint=f"one of {', '.join(OPERATIONS)}")
-    return name
 
 
 def _read(path: Path) -> dict[Landlord, Order]:

@@ -1,4 +1,4 @@
-"""The sandbox's own words: what its two ERPs hold. Integer cents, + means the tenant owes; dates are calendar dates."""
+"""The sandbox's own words: what its ERPs hold. Integer cents, + means the tenant owes; dates are calendar dates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
 
-Landlord = Literal["rives-doise", "cite-des-tilleuls"]
+Landlord = Literal["rives-doise", "cite-des-tilleuls", "lakeside-homes"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What tells the two landlords apart: their numbers, their codes and the day they call the rent."""
+"""What tells the two French landlords apart: their numbers, their codes and the day they call the rent."""
 
 from __future__ import annotations
 
@@ -170,5 +170,13 @@ PROFILES: dict[Landlord, Profile] = {profile.landlord: profile for profile in (R
 GUIDE_LOT = "004473"
 GUIDE_CONTRACT: dict[Landlord, str] = {"rives-doise": "C000000", "cite-des-tilleuls": "2000000"}
 GUIDE_ACCOUNT: dict[Landlord, str] = {"rives-doise": "K000000", "cite-des-tilleuls": "C411000000"}
-DEMO_CONTRACT: dict[Landlord, str] = {"rives-doise": "C000001", "cite-des-tilleuls": "2000001"}
-DEMO_PERSON: dict[Landlord, str] = {"rives-doise": "T000001", "cite-des-tilleuls": "0000000001"}
+DEMO_CONTRACT: dict[Landlord, str] = {
+    "rives-doise": "C000001",
+    "cite-des-tilleuls": "2000001",
+    "lakeside-homes": "t0000001",
+}
+DEMO_PERSON: dict[Landlord, str] = {
+    "rives-doise": "T000001",
+    "cite-des-tilleuls": "0000000001",
+    "lakeside-homes": "t0000001",
+}

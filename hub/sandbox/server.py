@@ -1,4 +1,4 @@
-"""Both landlords' ERPs in one process, over a folder that remembers ports, keys, passwords and the day it is."""
+"""All landlords' ERPs in one process, over a folder that remembers ports, keys, passwords and the day it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import rmtree
 from threading import RLock
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_args
 
 from hub.errors import InvalidAskError
 from hub.sandbox.bad_worlds import newcomer_numbers, with_newcomers
@@ -25,12 +25,15 @@ from hub.sandbox.sftp_server import SftpServer, fingerprint
 from hub.sandbox.soap_server import SoapServer
 from hub.sandbox.truth import truth
 from hub.sandbox.world import advance, build_world
+from hub.sandbox.yardi_server import DATABASE, ENTITY, PLATFORM, SERVER, YardiServer
 
 HOST, USER = "127.0.0.1", "hub"
 STATE = "state.json"
 LAYOUT = 1
 _RIVES_PASSWORD, _TILLEULS_PASSWORD = "secrets/rives_password", "secrets/tilleuls_password"
 _TILLEULS_KEY, _TILLEULS_HOST_KEY = "secrets/tilleuls_key", "secrets/tilleuls_host_key"
+_LAKESIDE_PASSWORD, _LAKESIDE_LICENCE = "secrets/lakeside_password", "secrets/lakeside_licence"
+LANDLORDS: tuple[Landlord, ...] = get_args(Landlord)
 ServerT = TypeVar("ServerT")
 
 
@@ -57,7 +60,7 @@ class Kept:
 
 
 class Sandbox:
-    """Rives d'Oise Habitat on SOAP and Cité des Tilleuls on SFTP, at 127.0.0.1. A context manager.
+    """Rives d'Oise Habitat and Lakeside Homes on SOAP, Cité des Tilleuls on SFTP, at 127.0.0.1. A context manager.
 
     Port 0 means the port of last time if it is free, else any; a port that is given must be free (OSError otherwise).
     SetupError when another sandbox serves the folder, ValueError for a world of fewer than ten contracts.
@@ -72,6 +75,7 @@ class Sandbox:
         today: date,
         soap_port: int = 0,
         sftp_port: int = 0,
+        lakeside_port: int = 0,
     ) -> None:
         self.folder = folder.resolve()
         self.root = self.folder / "sftp"
@@ -81,14 +85,16 @@ class Sandbox:
         with ExitStack() as undo:
             undo.callback(FolderLock(self.folder).release)
             last = _read_state(self.folder)
-            self._rives, self._tilleuls, self._kept = self._settle(last, seed=seed, contracts=contracts, today=today)
-            self.soap = _soap_server(self.folder, self._rives, port=soap_port, last=_port_of(last, "soap"))
+            self._worlds, self._kept = self._settle(last, seed=seed, contracts=contracts, today=today)
+            rives, lakeside = self.world("rives-doise"), self.world("lakeside-homes")
+            self.soap = _soap_server(self.folder, rives, port=soap_port, last=_port_of(last, "soap"))
             undo.callback(self.soap.stop)
+            self.lakeside = _yardi_server(self.folder, lakeside, port=lakeside_port, last=_port_of(last, "lakeside"))
+            undo.callback(self.lakeside.stop)
             self.sftp = _sftp_server(self.folder, self.root, port=sftp_port, last=_port_of(last, "sftp"))
             undo.callback(self.sftp.stop)
             self._mischief = Mischief(self)
             undo.callback(self._mischief.stop)
-            self.soap.world = self.world("rives-doise")
             self._mischief.resume()
             if last and self.day > (slept_since := date.fromisoformat(last.get("day", self._kept.base))):
                 self._mischief.after_night(slept_since)
@@ -97,11 +103,10 @@ class Sandbox:
 
     @property
     def day(self) -> date:
-        return self._rives.today
+        return self._worlds["rives-doise"].today
 
     def world(self, landlord: Landlord) -> World:
-        base = self._rives if landlord == "rives-doise" else self._tilleuls
-        return with_newcomers(base, self._kept.days_of(landlord)) if self._kept.newcomers else base
+        return _with_newcomers(self._worlds[landlord], self._kept)
 
     def world_of_yesterday(self, landlord: Landlord) -> World:
         """InvalidAskError on the world's first day."""
@@ -109,8 +114,7 @@ class Sandbox:
             raise InvalidAskError(
                 "there is no yesterday yet", hint="let a night pass first: `housing-hub sandbox night`"
             )
-        rives, tilleuls = worlds(replace(self._kept, day=(self.day - timedelta(days=1)).isoformat()))
-        return rives if landlord == "rives-doise" else tilleuls
+        return _world_of(landlord, replace(self._kept, day=(self.day - timedelta(days=1)).isoformat()))
 
     def newcomers(self, landlord: Landlord, *, since: date) -> list[str]:
         """The accounts opened after `since` by `welcome`."""
@@ -122,9 +126,10 @@ class Sandbox:
         return truth(self.world(landlord))
 
     def start(self) -> dict[str, Any]:
-        """Open both doors; returns the state, in `state.json` before the first door opens."""
+        """Open all doors; returns the state, in `state.json` before the first door opens."""
         state = self._remember()
         self.soap.start()
+        self.lakeside.start()
         self.sftp.start()
         return state
 
@@ -142,7 +147,7 @@ class Sandbox:
         self.stop()
 
     def advance(self, *, days: int = 1) -> date:
-        """Let days pass: the SOAP side serves the new world, the SFTP side gets the files of its next night."""
+        """Let days pass: the SOAP sides serve the new world, the SFTP side gets the files of its next night."""
         with self._lock:
             since = self.day
             self.pass_nights(days)
@@ -167,10 +172,10 @@ class Sandbox:
     def pass_nights(self, days: int) -> None:
         """Go on so many days at once, and export the last of them as it should be. Wants the lock."""
         since, day = self.day, self.day + timedelta(days=days)
-        self._rives, self._tilleuls = advance(self._rives, day), advance(self._tilleuls, day)
+        self._worlds = {landlord: advance(world, day) for landlord, world in self._worlds.items()}
         with self.sftp.still:
             write_next(self.world("cite-des-tilleuls"), self.root, since=since)
-        self.soap.world = self.world("rives-doise")
+        self.soap.world, self.lakeside.world = self.world("rives-doise"), self.world("lakeside-homes")
         self._remember()
 
     def welcome(self, landlord: Landlord) -> None:
@@ -193,7 +198,7 @@ class Sandbox:
 
     def _remember(self) -> dict[str, Any]:
         self._kept = replace(self._kept, day=self.day.isoformat())
-        doors = {"soap": self._soap_state(), "sftp": self._sftp_state()}
+        doors = {"soap": self._soap_state(), "sftp": self._sftp_state(), "lakeside": self._lakeside_state()}
         self.state = {"ready": True, "host": HOST, **asdict(self._kept), **doors}
         _write_state(self.folder, self.state)
         return self.state
@@ -203,6 +208,13 @@ class Sandbox:
         addresses = {"wsdl": server.wsdl_url, "address": server.address}
         return {"port": server.port, **addresses, "user": USER, "password_file": _RIVES_PASSWORD}
 
+    def _lakeside_state(self) -> dict[str, Any]:
+        server = self.lakeside
+        addresses = {"port": server.port, "wsdl": server.wsdl_url, "address": server.address}
+        secrets = {"user": USER, "password_file": _LAKESIDE_PASSWORD, "licence_file": _LAKESIDE_LICENCE}
+        place = {"server_name": SERVER, "database": DATABASE, "platform": PLATFORM, "entity": ENTITY}
+        return addresses | secrets | place
+
     def _sftp_state(self) -> dict[str, Any]:
         key = self.sftp.own_host_key()
         keys = {"host_key": key, "fingerprint": fingerprint(key)}
@@ -211,44 +223,44 @@ class Sandbox:
 
     def _settle(
         self, last: Mapping[str, Any], *, seed: int, contracts: int | None, today: date
-    ) -> tuple[World, World, Kept]:
+    ) -> tuple[dict[Landlord, World], Kept]:
         """The worlds the folder holds, gone on to today; or new ones, with their files, in an empty folder."""
         kept = _kept(last)
         if kept is None or not kept.is_of(seed=seed, contracts=contracts, today=today):
             return self._found(seed=seed, contracts=contracts, today=today)
-        rives, tilleuls = _plain_worlds(kept)
-        if today > rives.today:
-            since = tilleuls.today
-            rives, tilleuls = advance(rives, today), advance(tilleuls, today)
-            write_next(with_newcomers(tilleuls, kept.days_of("cite-des-tilleuls")), self.root, since=since)
-        return rives, tilleuls, kept
+        worlds = {landlord: _plain_world(landlord, kept) for landlord in LANDLORDS}
+        since = worlds["cite-des-tilleuls"].today
+        if today > since:
+            worlds = {landlord: advance(world, today) for landlord, world in worlds.items()}
+            write_next(_with_newcomers(worlds["cite-des-tilleuls"], kept), self.root, since=since)
+        return worlds, kept
 
-    def _found(self, *, seed: int, contracts: int | None, today: date) -> tuple[World, World, Kept]:
+    def _found(self, *, seed: int, contracts: int | None, today: date) -> tuple[dict[Landlord, World], Kept]:
         # Without its state first: a folder cut off half way is made again.
         (self.folder / STATE).unlink(missing_ok=True)
         rmtree(self.root, ignore_errors=True)
         Mischief.forget(self.folder)
         kept = Kept(LAYOUT, seed, contracts, today.isoformat(), today.isoformat())
-        rives, tilleuls = _plain_worlds(kept)
-        write_first(tilleuls, self.root)
-        return rives, tilleuls, kept
+        worlds = {landlord: _plain_world(landlord, kept) for landlord in LANDLORDS}
+        write_first(worlds["cite-des-tilleuls"], self.root)
+        return worlds, kept
 
 
-def worlds(kept: Kept) -> tuple[World, World]:
-    """Both worlds as a folder remembers them."""
-    rives, tilleuls = _plain_worlds(kept)
-    return (
-        with_newcomers(rives, kept.days_of("rives-doise")),
-        with_newcomers(tilleuls, kept.days_of("cite-des-tilleuls")),
-    )
+def _world_of(landlord: Landlord, kept: Kept) -> World:
+    """A landlord's world as a folder remembers it."""
+    return _with_newcomers(_plain_world(landlord, kept), kept)
 
 
-def _plain_worlds(kept: Kept) -> tuple[World, World]:
-    """Built on their first day, gone on to their last."""
+def _with_newcomers(world: World, kept: Kept) -> World:
+    days = kept.days_of(world.landlord)
+    return with_newcomers(world, days) if days else world
+
+
+def _plain_world(landlord: Landlord, kept: Kept) -> World:
+    """Built on its first day, gone on to its last."""
     base, day = date.fromisoformat(kept.base), date.fromisoformat(kept.day)
-    rives = build_world("rives-doise", seed=kept.seed, contracts=kept.contracts, today=base)
-    tilleuls = build_world("cite-des-tilleuls", seed=kept.seed, contracts=kept.contracts, today=base)
-    return (advance(rives, day), advance(tilleuls, day)) if day > base else (rives, tilleuls)
+    world = build_world(landlord, seed=kept.seed, contracts=kept.contracts, today=base)
+    return advance(world, day) if day > base else world
 
 
 def truth_of(folder: Path, landlord: Landlord) -> dict[str, Any]:
@@ -256,13 +268,20 @@ def truth_of(folder: Path, landlord: Landlord) -> dict[str, Any]:
     kept = _kept(_read_state(folder))
     if kept is None:
         raise FileNotFoundError(f"no sandbox world in {folder}: start one with `python -m hub.sandbox --dir {folder}`")
-    rives, tilleuls = worlds(kept)
-    return truth(rives if landlord == "rives-doise" else tilleuls)
+    return truth(_world_of(landlord, kept))
 
 
 def _soap_server(folder: Path, world: World, *, port: int, last: int) -> SoapServer:
     secret = password(folder / _RIVES_PASSWORD)
     return _at_port(lambda at: SoapServer(world, user=USER, password=secret, host=HOST, port=at), port=port, last=last)
+
+
+def _yardi_server(folder: Path, world: World, *, port: int, last: int) -> YardiServer:
+    secrets = {
+        "password": password(folder / _LAKESIDE_PASSWORD),
+        "licence": password(folder / _LAKESIDE_LICENCE),
+    }
+    return _at_port(lambda at: YardiServer(world, user=USER, **secrets, host=HOST, port=at), port=port, last=last)
 
 
 def _sftp_server(folder: Path, root: Path, *, port: int, last: int) -> SftpServer:

@@ -37,8 +37,8 @@ class Call(NamedTuple):
     arguments: dict[str, str]
 
 
-def read_call(body: bytes, *, user: str, password: str) -> Call:
-    """The operation and its arguments, once the caller has shown who he is. Raises FaultError."""
+def read_envelope(body: bytes) -> etree._Element:
+    """The envelope of a request. Raises FaultError."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True
     )
@@ -48,6 +48,12 @@ def read_call(body: bytes, *, user: str, password: str) -> Call:
         raise FaultError("soap:Client", "Enveloppe illisible") from None
     if b"<!DOCTYPE" in body or envelope.tag != f"{{{ENVELOPE}}}Envelope":
         raise FaultError("soap:Client", "Enveloppe SOAP 1.1 attendue, sans DOCTYPE")
+    return envelope
+
+
+def read_call(body: bytes, *, user: str, password: str) -> Call:
+    """The operation and its arguments, once the caller has shown who he is. Raises FaultError."""
+    envelope = read_envelope(body)
     _authenticate(envelope, user=user, password=password)
     request = envelope.find(f"{{{ENVELOPE}}}Body/{{{NAMESPACE}}}*")
     if request is None:

@@ -1,11 +1,12 @@
-"""Rives d'Oise Habitat's ERP on the wire: SOAP over HTTP/1.1, replies streamed in chunks while they are written."""
+"""An ERP on the wire: SOAP over HTTP/1.1, replies streamed in chunks while they are written. Rives d'Oise Habitat's,
+unless a subclass speaks another's dialect."""
 
 from __future__ import annotations
 
 import logging
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,7 @@ from hub.sandbox.soap_operations import OPERATIONS, BusinessError, Reply, answer
 
 WSDL_FOLDER = Path(__file__).parent / "wsdl"
 PATH = "/erp/ServiceLocatif"
-_DOCUMENTED_ADDRESS = f"http://127.0.0.1{PATH}"
+_DOCUMENTED_HOST = "http://127.0.0.1"
 _MAX_REQUEST = 1_000_000
 _CHUNK = 16_384
 _log = logging.getLogger("hub.sandbox.soap")
@@ -33,7 +34,19 @@ class CutError(ConnectionError):
 
 
 class SoapServer:
-    """Serves one world; give it another by setting `world`. `faults` may be changed while it runs."""
+    """Serves one world; give it another by setting `world`. `faults` may be changed while it runs.
+
+    Another ERP's dialect: `path`, `documents` (path and query → file of `wsdl/`), `operations`, `read_call`, `answer`,
+    `texts`, and its words.
+    """
+
+    path = PATH
+    documents: Mapping[tuple[str, str], str] = {
+        (PATH, "wsdl"): "ServiceLocatif.wsdl",
+        ("/erp/locatif.xsd", ""): "locatif.xsd",
+    }
+    banner = "Locatif/3.7"
+    internal_error = "Erreur interne du serveur"
 
     def __init__(self, world: World, *, user: str, password: str, host: str = "127.0.0.1", port: int = 0) -> None:
         self.world, self.user, self._password = world, user, password
@@ -48,7 +61,7 @@ class SoapServer:
 
     @property
     def address(self) -> str:
-        return f"http://{self.host}:{self.port}{PATH}"
+        return f"http://{self.host}:{self.port}{self.path}"
 
     @property
     def wsdl_url(self) -> str:
@@ -67,14 +80,36 @@ class SoapServer:
         self._http.close_connections()
         self._http.server_close()
 
+    @property
+    def operations(self) -> frozenset[str]:
+        return frozenset(OPERATIONS)
+
+    def read_call(self, body: bytes) -> Call:
+        """The operation and its arguments. Raises FaultError."""
+        return read_call(body, user=self.user, password=self._password)
+
+    def answer(self, world: World, call: Call) -> Reply:
+        """Raises BusinessError where the ERP says so at HTTP 200."""
+        return answer(world, call.operation, call.arguments)
+
+    def busy(self) -> BusinessError:
+        return busy()
+
+    def message(self, text: str) -> BusinessError:
+        """A refusal in the ERP's form."""
+        return BusinessError("ERREUR", "L-000", text)
+
+    def texts(self, operation: str, reply: Reply) -> Iterator[str]:
+        return envelope_texts(operation, reply)
+
     def reply_to(self, body: bytes) -> Iterator[str]:
         """The texts of the reply. Raises FaultError before the first of them."""
-        call = read_call(body, user=self.user, password=self._password)
+        call = self.read_call(body)
         if self.faults.fault:
-            raise FaultError("soap:Server", "Erreur interne du serveur")
-        if call.operation not in OPERATIONS:
+            raise FaultError("soap:Server", self.internal_error)
+        if call.operation not in self.operations:
             raise FaultError("soap:Client", "Operation inconnue")
-        texts = envelope_texts(call.operation, self._answer(call))
+        texts = self.texts(call.operation, self._answer(call))
         if (edit := self.faults.edits.get(call.operation)) is not None:
             texts = map(edit, texts)
         return _cut(texts) if call.operation in self.faults.cut else texts
@@ -87,9 +122,10 @@ class SoapServer:
     def _answer(self, call: Call) -> Reply:
         try:
             if self._is_busy():
-                raise busy()
-            world = self.faults.worlds.get(call.operation, self.world)
-            return answer(world, call.operation, call.arguments)
+                raise self.busy()
+            if (text := self.faults.says.get(call.operation)) is not None:
+                raise self.message(text)
+            return self.answer(self.faults.worlds.get(call.operation, self.world), call)
         except BusinessError as message:
             return Reply(message.xml(), iter(()), "")
 
@@ -102,7 +138,7 @@ class SoapServer:
     def description(self, name: str) -> bytes:
         """The WSDL (with this server's address) or the schema it imports."""
         text = (WSDL_FOLDER / name).read_text("utf-8")
-        return text.replace(_DOCUMENTED_ADDRESS, self.address).encode()
+        return text.replace(f"{_DOCUMENTED_HOST}{self.path}", self.address).encode()
 
 
 def _cut(texts: Iterable[str], *, keep: float = 0.7) -> Iterator[str]:
@@ -157,18 +193,17 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection. GET gives the WSDL and its schema, POST answers calls."""
 
     protocol_version = "HTTP/1.1"
-    server_version, sys_version = "Locatif/3.7", ""
+    sys_version = ""
     disable_nagle_algorithm = True
     timeout = 60
 
     def __init__(self, soap: SoapServer, *args: Any) -> None:
-        self.soap = soap
+        self.soap, self.server_version = soap, soap.banner
         super().__init__(*args)
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        names = {(PATH, "wsdl"): "ServiceLocatif.wsdl", ("/erp/locatif.xsd", ""): "locatif.xsd"}
-        name = names.get((url.path, url.query.lower()))
+        name = self.soap.documents.get((url.path, url.query.lower()))
         if name is None:
             self._send(HTTPStatus.NOT_FOUND, b"not found", kind="text/plain")
         else:
@@ -186,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.soap.faults.hold(self.soap.stopping)
             return
-        if urlsplit(self.path).path != PATH:
+        if urlsplit(self.path).path != self.soap.path:
             self._send(HTTPStatus.NOT_FOUND, b"not found", kind="text/plain")
             return
         try:

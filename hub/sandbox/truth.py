@@ -33,13 +33,17 @@ def truth(world: World) -> dict[str, Any]:
             {"file": file, "line": line, "field": bad.field, "value": bad.value}
             for file, line, bad in refused_positions(world)
         ],
-        "guide": {
-            "contract": GUIDE_CONTRACT[world.landlord],
-            "account": GUIDE_ACCOUNT[world.landlord],
-            "lines": [list(line) for line in GUIDE_LINES],
-        },
+        **_guide(world),
         "demo": {"contract": DEMO_CONTRACT[world.landlord], "person": DEMO_PERSON[world.landlord]},
     }
+
+
+def _guide(world: World) -> dict[str, Any]:
+    """The tenant guide's account, where the landlord has one."""
+    if world.landlord not in GUIDE_ACCOUNT:
+        return {}
+    place = {"contract": GUIDE_CONTRACT[world.landlord], "account": GUIDE_ACCOUNT[world.landlord]}
+    return {"guide": place | {"lines": [list(line) for line in GUIDE_LINES]}}
 
 
 def summary(held: dict[str, Any]) -> dict[str, Any]:

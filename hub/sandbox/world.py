@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from itertools import islice
 from random import Random
 
+from hub.sandbox import lakeside
 from hub.sandbox.calendar import first_of, months_from
 from hub.sandbox.changes import live_through
 from hub.sandbox.contracts import AccountSpec, Lettings, let
@@ -33,10 +34,12 @@ def build_world(landlord: Landlord, *, seed: int = 1, contracts: int | None = No
 
     Raises ValueError for fewer than ten contracts, which could not show every case.
     """
+    if contracts is not None and contracts < 10:
+        raise ValueError("a world has at least ten contracts, one for each case it shows")
+    if landlord == lakeside.SLUG:
+        return lakeside.lakeside_world(seed=seed, contracts=contracts, base=today, today=today)
     profile = PROFILES[landlord]
     size = profile.contracts if contracts is None else contracts
-    if size < 10:
-        raise ValueError("a world has at least ten contracts, one for each case it shows")
     estates = build_estates(profile, Random(f"{seed}/{landlord}/sites"), count=max(4, size // _CONTRACTS_PER_SITE))
     lettings = _let_all(profile, estates, seed=seed, size=size, today=today)
     by_id = {contract.id: contract for contract in lettings.contracts}
@@ -59,6 +62,8 @@ def build_world(landlord: Landlord, *, seed: int = 1, contracts: int | None = No
 
 def advance(world: World, day: date) -> World:
     """The same world on a later `day`: what happened since, whether the days are taken one by one or together."""
+    if world.landlord == lakeside.SLUG:
+        return lakeside.lakeside_world(seed=world.seed, contracts=len(world.units), base=world.base, today=day)
     profile = PROFILES[world.landlord]
     contracts, persons = live_through(world, until=day)
     by_id = {contract.id: contract for contract in contracts}

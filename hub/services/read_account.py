@@ -51,7 +51,17 @@ class Statement:
 
 def balance_of_record(row: AccountRow) -> int:
     """The ERP's own balance where it gives one, else the opening balance and the entries held."""
-    return row.balance_cents if row.balance_cents is not None else (row.opening_cents or 0) + row.entries_cents
+    return row.balance_cents if row.balance_cents is not None else summed_balance(row)
+
+
+def is_of_record(row: AccountRow) -> bool:
+    """Whether tenants see the ERP's own balance: it gives one, and the landlord takes it for the truth."""
+    return row.balance_cents is not None and row.truth != "summed"
+
+
+def summed_balance(row: AccountRow) -> int:
+    """The opening balance and the entries held."""
+    return (row.opening_cents or 0) + row.entries_cents
 
 
 def due_now(row: AccountRow) -> int:
@@ -75,8 +85,8 @@ def _account(row: AccountRow) -> Account:
         id=row.id,
         kind=row.kind,
         number=row.number,
-        balance_cents=balance_of_record(row),
-        balance_on=row.balance_on if row.balance_cents is not None else row.last_posted_on or row.opening_on,
+        balance_cents=balance_of_record(row) if is_of_record(row) else summed_balance(row),
+        balance_on=row.balance_on if is_of_record(row) else row.last_posted_on or row.opening_on,
         due_now_cents=due_now(row),
         as_of=row.as_of,
         incomplete=row.incomplete,

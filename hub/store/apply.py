@@ -13,8 +13,10 @@ from typing import Any, Literal
 from sqlalchemy import CursorResult, Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub.domain.modes import Days, Mode
 from hub.errors import InputRefusedError, Where
 from hub.records import RECORDS, Reject, Stream
+from hub.store.reach import bounds, dated, within
 from hub.store.shape import BROUGHT_BY, Reference, Shape, shape_of
 
 _WORK_MEM = "64MB"
@@ -42,40 +44,39 @@ async def apply_stream(
     landlord: str,
     stream: Stream,
     source: str,
-    mode: Literal["snapshot", "delta"],
+    mode: Mode,
     run_id: int,
     now: datetime,
     complete: bool = True,
+    days: Days | None = None,
 ) -> ApplyResult:
     """Apply what `stage` put into this transaction (role `hub_sync`, landlord set).
 
     `source` is the connector: external ids are its own. Rows of one key: copies collapse; where they differ, all are
     rejected in a snapshot (it contradicts itself), the last one wins in a delta (a delta is a history). `complete`
-    False says that rows of the snapshot could not be read: absence then proves nothing, and marks nothing.
+    False says that rows of the snapshot could not be read: absence then proves nothing, and marks nothing. `days` are
+    those a window is complete for: it is a snapshot of them, silent on all others; rows of other days are rejected.
     Raises InputRefusedError for an empty snapshot where rows are held: an empty file is never a snapshot.
     """
-    work = _Work(conn, shape_of(stream), {"landlord": landlord, "source": source, "run": run_id, "now": now})
+    work = _Work(conn, shape_of(stream), {"landlord": landlord, "source": source, "run": run_id, "now": now}, days)
     await work.run(f"select set_config('work_mem', '{_WORK_MEM}', true)")
-    if mode == "snapshot":
+    if mode != "delta":
         await _refuse_empty(work)
-    refused = await _settle_twins(work, mode)
-    refused += await _refuse_unknown_references(work)
+    refused = await _refuse(work, mode)
     await _name_new_objects(work)
     added, changed, returned, unchanged = await _compare(work)
     await _write_changed(work)
     await _write_new(work)
-    missing = await _mark_missing(work) if mode == "snapshot" and complete else 0
+    missing = await _mark_missing(work) if mode != "delta" and complete else 0
     return ApplyResult(added, changed, unchanged, missing, returned, _in_order(refused))
 
 
 async def refuse_staged(
-    conn: AsyncConnection, *, landlord: str, stream: Stream, source: str, mode: Literal["snapshot", "delta"]
+    conn: AsyncConnection, *, landlord: str, stream: Stream, source: str, mode: Mode, days: Days | None = None
 ) -> list[Reject]:
     """Mark as refused the staged rows that `apply_stream` would refuse, one row left a key; writes to no table."""
-    work = _Work(conn, shape_of(stream), {"landlord": landlord, "source": source})
-    refused = await _settle_twins(work, mode)
-    refused += await _refuse_unknown_references(work)
-    return _in_order(refused)
+    work = _Work(conn, shape_of(stream), {"landlord": landlord, "source": source}, days)
+    return _in_order(await _refuse(work, mode))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,12 @@ class _Work:
 
     conn: AsyncConnection
     shape: Shape
-    values: dict[str, Any]
+    own: dict[str, Any]
+    days: Days | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return self.own | bounds(self.days)
 
     async def run(self, statement: str) -> list[Row[Any]]:
         """Execute; gives the rows, if the statement gives any."""
@@ -115,7 +121,7 @@ async def _refuse_empty(work: _Work) -> None:
     found = await work.run(
         f"""select from {shape.table} t
             where t.landlord_id = :landlord and t.source = :source and t.missing_since is null
-              and not exists (select from {shape.stage})
+              and not exists (select from {shape.stage}){within(shape, work.days)}
             limit 1"""
     )
     if found:
@@ -126,10 +132,42 @@ async def _refuse_empty(work: _Work) -> None:
         )
 
 
+async def _refuse(work: _Work, mode: Mode) -> _Refused:
+    """All rows that cannot be applied; of those that can, one is left a key."""
+    refused = await _settle_twins(work, mode)
+    if work.days is not None:
+        refused += await _refuse_other_days(work, work.days)
+    return refused + await _refuse_unknown_references(work)
+
+
+async def _refuse_other_days(work: _Work, days: Days) -> _Refused:
+    shape, day = work.shape, dated(work.shape)
+    rows = await work.run(
+        f"""
+        update {shape.stage} s set refused = true
+        where not s.refused and s.{day} not between :first and :last
+        returning s.seq, s.line, s.file, {_about(shape)} as about, s.{day} as value"""
+    )
+    return [(row.seq, _of_another_day(day, row, days)) for row in rows]
+
+
+def _of_another_day(field: str, row: Row[Any], days: Days) -> Reject:
+    return Reject(
+        code="OUTSIDE_WINDOW",
+        message=f"{row.value} is none of the days this input is complete for ({days}): set `covers` as the source "
+        "exports (`ahead` for days to come)",
+        line=row.line,
+        file=row.file,
+        field=field,
+        excerpt=str(row.value),
+        about=row.about,
+    )
+
+
 # --- rows of one key --------------------------------------------------------------------------------------------------
 
 
-async def _settle_twins(work: _Work, mode: Literal["snapshot", "delta"]) -> _Refused:
+async def _settle_twins(work: _Work, mode: Mode) -> _Refused:
     """Leave one row a key, or none where a snapshot contradicts itself."""
     twins = f"twin_{work.shape.table}"
     await work.run(f"drop table if exists pg_temp.{twins}")
@@ -282,8 +320,6 @@ async def _compare(work: _Work) -> tuple[int, int, int, int]:
 
 
 def _find_differences(shape: Shape) -> str:
-    held = ", ".join(["t.source", *(f"t.{name}" for name, _ in shape.columns)])
-    staged = ", ".join([":source", *(expression for _, expression in shape.columns)])
     new_id = "own.object_id" if shape.anchor else "t.id"
     return f"""
         insert into {_todo(shape)} (seq, held, returns, id, {", ".join(shape.names)})
@@ -292,7 +328,7 @@ def _find_differences(shape: Shape) -> str:
         {shape.joins()}
         left join {shape.table} t on {shape.same_row()}
         where not s.refused
-          and (t.id is null or t.missing_since is not null or ({held}) is distinct from ({staged}))"""
+          and (t.id is null or t.missing_since is not null or {shape.differs()})"""
 
 
 async def _write_changed(work: _Work) -> None:
@@ -348,7 +384,7 @@ async def _mark_missing(work: _Work) -> int:
         where t.landlord_id = :landlord and t.source = :source and t.missing_since is null
           and not exists (
               select from {shape.stage} s {shape.key_joins("join")} where {shape.same_row()}
-          )"""
+          ){within(shape, work.days)}"""
     )
     await work.run("select set_config('enable_nestloop', 'on', true)")
     return missing

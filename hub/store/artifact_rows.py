@@ -12,6 +12,7 @@ from sqlalchemy import or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub.domain.modes import Mode
 from hub.store.tables import artifact
 
 # A content met under another name is known by that one from now on, and so are its refused rows.
@@ -90,7 +91,7 @@ async def mark_artifact(
 
 
 async def supersede_artifacts(
-    conn: AsyncConnection, *, landlord: str, feed: str, kept: Sequence[Seen], mode: Literal["snapshot", "delta"]
+    conn: AsyncConnection, *, landlord: str, feed: str, kept: Sequence[Seen], mode: Mode
 ) -> None:
     """What is applied now takes the place of others, which may be applied again: of all that was before a snapshot,
     of the same content under another mapping in a delta."""
@@ -139,6 +140,16 @@ async def find_applied(
         artifact.c.modified == modified,
         artifact.c.state == "applied",
     )
+    return (await conn.execute(statement.limit(1))).first() is not None
+
+
+async def was_applied(
+    conn: AsyncConnection, *, landlord: str, feed: str, name: str, size: int, modified: datetime
+) -> bool:
+    """Whether a file of this name, size and time was ever applied, under whatever mapping."""
+    same = {"landlord_id": landlord, "feed": feed, "name": name, "size": size, "modified": modified}
+    ended = artifact.c.state.in_(("applied", "superseded"))
+    statement = select(artifact.c.sha256).where(ended, *(artifact.c[column] == value for column, value in same.items()))
     return (await conn.execute(statement.limit(1))).first() is not None
 
 

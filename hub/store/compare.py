@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub.domain.modes import Days, Mode
 from hub.domain.money import to_decimal
 from hub.records import RECORDS, FieldSpec, Reject, Stream, field_specs
 from hub.records.excerpt import excerpt
 from hub.store.apply import refuse_staged
+from hub.store.reach import bounds, within
 from hub.store.shape import Shape, shape_of
 from hub.store.tables.canonical import stored_name
 
@@ -59,12 +61,14 @@ async def compare_staged(
     landlord: str,
     stream: Stream,
     source: str,
-    mode: Literal["snapshot", "delta"],
+    mode: Mode,
+    days: Days | None = None,
     samples: int = 3,
 ) -> Comparison:
-    """Compare what `stage` put into this transaction with what is held. `missing` counts in a snapshot only."""
-    rejects = await refuse_staged(conn, landlord=landlord, stream=stream, source=source, mode=mode)
-    ask = _Asking(conn, shape_of(stream), {"landlord": landlord, "source": source, "limit": samples})
+    """Compare what `stage` put into this transaction with what is held. `missing` counts in a snapshot,
+    and in a window for its `days`."""
+    rejects = await refuse_staged(conn, landlord=landlord, stream=stream, source=source, mode=mode, days=days)
+    ask = _Asking(conn, shape_of(stream), {"landlord": landlord, "source": source, "limit": samples} | bounds(days))
     await ask.run(_find(ask.shape))
     await ask.run("analyze compared")
     (counts,) = await ask.run(
@@ -73,7 +77,7 @@ async def compare_staged(
                   count(*) as accepted
            from compared"""
     )
-    missing = await ask.run(_absent(ask.shape)) if mode == "snapshot" else []
+    missing = await ask.run(_absent(ask.shape, days)) if mode != "delta" else []
     return Comparison(
         added=counts.added,
         changed=counts.changed,
@@ -166,7 +170,7 @@ def _new(shape: Shape) -> str:
         where c.added order by seq limit :limit"""
 
 
-def _absent(shape: Shape) -> str:
+def _absent(shape: Shape, days: Days | None) -> str:
     """Held rows of this source that are in no staged row, refused ones included."""
     key = ", ".join(_held(shape, name) for name in shape.key)
     return f"""
@@ -174,6 +178,7 @@ def _absent(shape: Shape) -> str:
         from {shape.table} t
         where t.landlord_id = :landlord and t.source = :source and t.missing_since is null
           and not exists (select from {shape.stage} s {shape.key_joins("join")} where {shape.same_row()})
+          {within(shape, days)}
         order by t.id limit :limit"""
 
 

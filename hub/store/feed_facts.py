@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub.store.balance_rows import count_differences
 from hub.store.quarantine_rows import count_quarantine
 from hub.store.tables import feed_state, hold, job, run
 
@@ -15,12 +16,13 @@ from hub.store.tables import feed_state, hold, job, run
 @dataclass(frozen=True, slots=True)
 class FeedFacts:
     """Of one landlord, by feed: when the served data was true at the source, open quarantine rows, open holds; and the
-    number of dead jobs."""
+    number of dead jobs; `differing`: accounts whose balance is not what their entries add up to."""
 
     as_of: dict[str, datetime] = field(default_factory=dict)
     rejects: dict[str, int] = field(default_factory=dict)
     holds: dict[str, int] = field(default_factory=dict)
     dead_jobs: int = 0
+    differing: int = 0
 
 
 async def feed_facts(conn: AsyncConnection, *, landlord: str) -> FeedFacts:
@@ -35,6 +37,7 @@ async def feed_facts(conn: AsyncConnection, *, landlord: str) -> FeedFacts:
         rejects=await count_quarantine(conn, landlord=landlord),
         holds={row.feed: row.open for row in await conn.execute(held.group_by(hold.c.feed))},
         dead_jobs=(await conn.execute(dead)).scalar_one(),
+        differing=(await count_differences(conn, landlord=landlord)).accounts,
     )
 
 

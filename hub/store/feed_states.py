@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.store.tables import feed_state
 
-_NAMES = ("feed", "stream", "source", "mapping_version", "cursor", "generation", "last_good_run", "as_of")
+_NAMES = ("feed", "stream", "source", "mapping_version", "cursor", "generation", "last_good_run", "as_of", "sequence")
 
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """Where a feed stands. `generation` counts what was applied; `as_of`: when that was read at the source."""
+    """Where a feed stands. `generation` counts what was applied; `as_of`: when that was read at the source.
+    `sequence`: of the last input, where they are counted."""
 
     feed: str
     stream: str
@@ -27,6 +28,7 @@ class FeedState:
     generation: int
     last_good_run: int | None
     as_of: datetime | None
+    sequence: str | None = None
 
 
 async def get_feed_state(conn: AsyncConnection, *, landlord: str, feed: str) -> FeedState | None:
@@ -55,13 +57,20 @@ async def advance_feed(
     cursor: str | None,
     run_id: int,
     as_of: datetime,
+    sequence: str | None = None,
 ) -> int:
     """Move the checkpoint on, in the applying transaction. Gives the new generation."""
     values: dict[str, Any] = {"stream": stream, "source": source, "mapping_version": mapping_version, "cursor": cursor}
-    values |= {"last_good_run": run_id, "as_of": as_of}
+    values |= {"last_good_run": run_id, "as_of": as_of, "sequence": sequence}
     statement = upsert(feed_state).values(landlord_id=landlord, feed=feed, generation=1, **values)
     statement = statement.on_conflict_do_update(
         index_elements=["landlord_id", "feed"], set_={**values, "generation": feed_state.c.generation + 1}
     )
     generation: int = (await conn.execute(statement.returning(feed_state.c.generation))).scalar_one()
     return generation
+
+
+async def put_sequence(conn: AsyncConnection, *, landlord: str, feed: str, sequence: str) -> None:
+    """Note the number of an input that brought nothing new."""
+    mine = (feed_state.c.landlord_id == landlord, feed_state.c.feed == feed)
+    await conn.execute(update(feed_state).where(*mine).values(sequence=sequence))

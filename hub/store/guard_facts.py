@@ -15,13 +15,28 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.domain.guard import LedgerFacts, SnapshotFacts
+from hub.domain.modes import Days
 from hub.records import Stream
+from hub.store.reach import bounds, within
 from hub.store.shape import Shape, shape_of
 
 SAMPLE: Final = 20
 """How many of the rows concerned a person is shown."""
 
 _KIND_OF_SAMPLE: Final[dict[Stream, str]] = {Stream.CONTRACTS: "t.reference", Stream.ACCOUNTS: "t.number"}
+
+_SETTLED: Final = timedelta(days=92)
+"""How long after its end a tenancy may leave the export: accounts are settled and deposits given back within two months
+of the keys, a month more for the export's own habits."""
+
+_HAS_ENDED: Final = """
+    ({contract}.status in ('ended', 'under_notice')
+     and coalesce({contract}.move_out_on, {contract}.ends_on) between :settled and :day)"""
+
+_LINKS_TO_CONTRACTS: Final = {
+    Stream.PERSONS: ("party", "person_id"),
+    Stream.ACCOUNTS: ("account_contract", "account_id"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +55,27 @@ async def compare_snapshot(
     stream: Stream,
     refused: int,
     drip_since: datetime,
+    as_of: date,
+    days: Days | None = None,
 ) -> Compared:
-    """How the staged set differs from the one held. `refused`: rows of it that could not be read."""
+    """How the staged set differs from the one held. `refused`: rows of it that could not be read; `as_of`: its day, by
+    which a tenancy may have ended; `days`: those a window is complete for."""
     shape = shape_of(stream)
-    values = {"landlord": landlord, "source": source, "since": drip_since, "sample": SAMPLE}
+    values = {"landlord": landlord, "source": source, "since": drip_since, "sample": SAMPLE} | bounds(days)
+    values |= {"day": as_of, "settled": as_of - _SETTLED}
     # A table loaded a moment ago has no statistics: planned on a guess, this would be a loop over both sides.
     await conn.execute(text("select set_config('enable_nestloop', 'off', true)"))
-    counts = (await _ask(conn, _counts(shape), values)).one()
+    counts = (await _ask(conn, _counts(shape, days), values)).one()
     facts = SnapshotFacts(
-        held=counts.held, staged=counts.staged, common=counts.common, refused=refused, dripped=counts.dripped
+        held=counts.held,
+        staged=counts.staged,
+        common=counts.common,
+        refused=refused,
+        dripped=counts.dripped,
+        ended=counts.ended,
+        known=counts.known,
     )
-    sample = (await _ask(conn, _gone(shape), values)).scalars().all() if facts.disappearing else ()
+    sample = (await _ask(conn, _gone(shape, days), values)).scalars().all() if facts.disappearing else ()
     await conn.execute(text("select set_config('enable_nestloop', 'on', true)"))
     return Compared(facts, tuple(sample))
 
@@ -92,17 +117,43 @@ def _matched(shape: Shape) -> str:
         )"""
 
 
-def _counts(shape: Shape) -> str:
+def _counts(shape: Shape, days: Days | None) -> str:
     return f"""{_matched(shape)}
         select count(*) filter (where t.missing_since is null) as held,
                count(*) filter (where t.missing_since is null and m.id is not null) as common,
-               count(*) filter (where t.missing_since > :since and m.id is null) as dripped,
-               (select count(*) from {shape.stage}) as staged
+               count(*) filter (where t.missing_since > :since and m.id is null and not {_ended(shape)}) as dripped,
+               count(*) filter (where t.missing_since is null and m.id is null and {_ended(shape)}) as ended,
+               (select count(*) from {shape.stage}) as staged, ({_known(shape)}) as known
         from {shape.table} t left join matched m on m.id = t.id
-        where t.landlord_id = :landlord and t.source = :source"""
+        where t.landlord_id = :landlord and t.source = :source and (m.id is not null or (true{within(shape, days)}))"""
 
 
-def _gone(shape: Shape) -> str:
+def _known(shape: Shape) -> str:
+    """Staged rows of things that are known, for those that live and die with them."""
+    if shape.anchor or not shape.references:
+        return "null::bigint"
+    return f"select count(*) from {shape.stage} s {shape.references[0].join('join')}"
+
+
+def _ended(shape: Shape) -> str:
+    """Whether a held row is of a tenancy that ended not long ago, as its contract said before. Many leave at once: the
+    students of a residence in June. What ended long ago and was told ever since should not vanish."""
+    if shape.stream is Stream.CONTRACTS:
+        return f"coalesce({_HAS_ENDED.format(contract='t')}, false)"
+    if link := _LINKS_TO_CONTRACTS.get(shape.stream):
+        table, column = link
+        ended = _HAS_ENDED.format(contract="c")
+        return f"""coalesce((
+            select bool_and(coalesce({ended}, false))
+            from {table} l join contract c on c.landlord_id = :landlord and c.id = l.contract_id
+            where l.landlord_id = :landlord and l.{column} = t.id), false)"""
+    if any(reference.field == "contract_ref" for reference in shape.references):
+        ended = f"({_HAS_ENDED.format(contract='c')} or c.missing_since is not null)"
+        return f"exists (select from contract c where c.landlord_id = :landlord and c.id = t.contract_id and {ended})"
+    return "false"
+
+
+def _gone(shape: Shape, days: Days | None) -> str:
     """A few of the rows that would disappear, by the name a person knows: a reference, an external id."""
     named = _KIND_OF_SAMPLE.get(shape.stream, "k.external_id" if shape.anchor else _key_text(shape))
     joined = ""
@@ -113,6 +164,7 @@ def _gone(shape: Shape) -> str:
     return f"""{_matched(shape)}
         select {named} as name from {shape.table} t left join matched m on m.id = t.id {joined}
         where t.landlord_id = :landlord and t.source = :source and t.missing_since is null and m.id is null
+          {within(shape, days)} and not {_ended(shape)}
         order by name limit :sample"""
 
 
@@ -136,6 +188,7 @@ _LEDGER: Final = """
         left join external_key k on k.landlord_id = :landlord and k.source = :source
           and k.object_type = 'account' and k.external_id = s.account_ref
         left join ledger_entry t on t.landlord_id = :landlord and t.source = :source and t.external_id = s.external_id
+        where s.kind <> 'opening_balance'  -- no movement: it changes with the day the ledger begins on
     )
     select coalesce(sum(staged_cents) filter (where id is null and staged_cents > 0), 0)::bigint as new_debits_cents,
            count(*) filter (where posted_on < :old and differs) as old_changed,

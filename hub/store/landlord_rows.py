@@ -18,13 +18,15 @@ from hub.store.tables import landlord_config
 
 @dataclass(frozen=True, slots=True)
 class LandlordRow:
-    """Who a landlord is. `hosts`: the host names that lead to it."""
+    """Who a landlord is. `hosts`: the host names that lead to it; `balance`: of_record or summed, which
+    of the two its tenants see."""
 
     slug: str
     name: str
     locale: str
     time_zone: str
     hosts: tuple[str, ...] = ()
+    balance: str = "of_record"
 
 
 Origin = Literal["file", "export", "rollback"]
@@ -81,6 +83,7 @@ async def put_landlord(conn: AsyncConnection, landlord: LandlordRow, *, now: dat
         "locale": landlord.locale,
         "time_zone": landlord.time_zone,
         "hosts": list(landlord.hosts),
+        "balance": landlord.balance,
     }
     statement = upsert(table).values(landlord_id=landlord.slug, created_at=now, **values)
     differs = or_(*(table.c[name].is_distinct_from(statement.excluded[name]) for name in values))
@@ -163,4 +166,4 @@ async def _refuse_taken_hosts(conn: AsyncConnection, landlord: LandlordRow) -> N
 
 
 def _landlord(row: Any) -> LandlordRow:
-    return LandlordRow(row.landlord_id, row.name, row.locale, row.time_zone, tuple(row.hosts))
+    return LandlordRow(row.landlord_id, row.name, row.locale, row.time_zone, tuple(row.hosts), row.balance)

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.records import RECORDS, Reject, Stream, field_specs
+from hub.records.excerpt import outlined
 from hub.store.artifact_rows import Seen
 from hub.store.tables import quarantine
 
@@ -238,15 +239,21 @@ def _rows(rejects: Sequence[Reject], stream: Stream | None, inputs: Sequence[See
             "line": reject.line or 0,
             "field": reject.field or "",
             "code": reject.code,
-            "message": reject.message,
-            "excerpt": reject.excerpt,
+            "message": outlined(reject.message),
+            "excerpt": None if reject.excerpt is None else outlined(reject.excerpt),
             "artifact": _input_of(reject, inputs),
-            "about": reject.about,
-            "about_type": refers.get(concerns or "") if reject.about else None,
+            "about": about,
+            "about_type": refers.get(concerns or "") if about else None,
             "needs_type": refers.get(reject.field or "") if reject.code == "UNKNOWN_REFERENCE" else None,
         }
         for reject in rejects
+        for about in [_no_persons(reject.about)]
     ]
+
+
+def _no_persons(reference: str | None) -> str | None:
+    """A reference, unless a moved column put a person's data in its place: that names no object of ours."""
+    return reference if reference is None or outlined(reference) == reference else None
 
 
 def _references(stream: Stream | None) -> dict[str, str]:

@@ -31,28 +31,25 @@ async def drop_settled(conn: AsyncConnection, *, landlord: str, feed: str, strea
 
 
 async def refuse_older(
-    conn: AsyncConnection, *, landlord: str, source: str, stream: Stream, run_id: int
+    conn: AsyncConnection, *, landlord: str, source: str, stream: Stream, since_run: int, own_run: int | None
 ) -> list[Reject]:
-    """Take staged rows of a delta out whose held row was written by the run that first read their input, or a later
-    one: which of the two is newer is not told by the line alone."""
+    """Take staged rows of a delta out whose held row says something else, and was written by the run that first read
+    their input, or a later one: which of the two is newer is not told by the line alone. `own_run` does not count: what
+    it wrote of the key comes from an earlier line."""
     shape = shape_of(stream)
     found = await conn.execute(
         text(
             f"""with newer as (
                   select s.seq, t.changed_run from {shape.stage} s
-                  {shape.key_joins("join")} join {shape.table} t on {shape.same_row()}
-                  where t.changed_run >= :run)
+                  {shape.joins()} join {shape.table} t on {shape.same_row()}
+                  where t.changed_run >= :run and t.changed_run is distinct from cast(:own as bigint)
+                    and {shape.differs()})
                 delete from {shape.stage} s using newer n where n.seq = s.seq
                 returning s.line, s.file, n.changed_run"""
         ),
-        {"landlord": landlord, "run": run_id} | ({"source": source} if ":source" in _names(stream) else {}),
+        {"landlord": landlord, "source": source, "run": since_run, "own": own_run},
     )
     return [_older(row.line, row.file, row.changed_run) for row in found]
-
-
-def _names(stream: Stream) -> str:
-    shape = shape_of(stream)
-    return shape.key_joins("join") + shape.same_row()
 
 
 def _older(line: int | None, file: str | None, run: int) -> Reject:

@@ -18,14 +18,19 @@ _TAKE_DUE: Final = text("""
     select landlord_id, name, time_zone, next_run, connectors from schedule where next_run <= :now
     order by next_run limit :limit for update skip locked""")
 
-# While an earlier slot's run has not begun, a further one would only do the same again.
+# While an earlier slot's run has not begun, a further one would only do the same again. One that waits for some of its
+# ERPs to answer does not stand for the others.
 _ASK_FOR_RUN: Final = text("""
     insert into job (landlord_id, queue, kind, dedup_key, order_key, needs, run_at, payload, created_at)
     select :landlord, :queue, :kind, :dedup_key, :order_key, nullif(cast(:needs as text[]), '{}'), :now, :payload, :now
     where not exists (
         select from job where landlord_id = :landlord and queue = :queue and kind = :kind and state = 'ready'
-          and starts_with(dedup_key, :prefix))
+          and starts_with(dedup_key, :prefix) and coalesce(needs, '{}') @> cast(:needs as text[]))
     on conflict do nothing returning id""").bindparams(bindparam("payload", type_=JSONB))
+
+_WAITS: Final = text("""
+    select from job where landlord_id = :landlord and queue = :queue and kind = :kind and state = 'ready'
+      and id < :before and starts_with(dedup_key, :prefix) and needs @> cast(:needs as text[]) limit 1""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,14 @@ async def ask_for_run(
         "payload": {"schedule": due.name, "slot": due.slot.isoformat(), **(more or {})},
     }
     return (await conn.execute(_ASK_FOR_RUN, asked)).scalar_one_or_none()
+
+
+async def has_waiting_run(
+    conn: AsyncConnection, *, landlord: str, schedule: str, queue: str, kind: str, needs: Sequence[str], before: int
+) -> bool:
+    """Whether an older run of the schedule than job `before` waits for these connectors already."""
+    asked = {"landlord": landlord, "prefix": f"{schedule}@", "queue": queue, "kind": kind, "needs": list(needs)}
+    return (await conn.execute(_WAITS, asked | {"before": before})).first() is not None
 
 
 def _same(held: ScheduleRow | None, wanted: ScheduleRow) -> bool:

@@ -91,6 +91,12 @@ class Shape:
             ["t.landlord_id = :landlord", *source, *(f"t.{name} = {expressions[name]}" for name in key)]
         )
 
+    def differs(self) -> str:
+        """The condition that the staged row says something else than `t`, given its joins."""
+        held = ", ".join(["t.source", *(f"t.{name}" for name in self.names)])
+        staged = ", ".join([":source", *(expression for _, expression in self.columns)])
+        return f"({held}) is distinct from ({staged})"
+
 
 def _key_join(kind: str, alias: str, object_type: str | None, value: str) -> str:
     return (

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from hub.config import LandlordConfig
+from hub.config import FeedConfig, LandlordConfig
+from hub.domain.clock import today
+from hub.domain.modes import Days
 from hub.errors import NotFoundError, NotSupportedError
 from hub.ports import Artifact, CallSource, ErpConnector, Feed, FileSource, Spooled
 from hub.records import RECORDS, Batch, Reject
@@ -16,7 +19,8 @@ from hub.store.compare import Comparison, compare_staged
 from hub.store.engine import scope
 from hub.store.staging import stage
 from hub.sync.collect import Collected, collect
-from hub.sync.night import open_connector
+from hub.sync.connectors import open_connector
+from hub.sync.days import days_of, told_days
 from hub.sync.parts import SyncParts
 from hub.sync.spool import FolderSpool, spool_folder
 from hub.sync.threads import in_thread
@@ -37,30 +41,45 @@ async def compare_feed(
     parts: SyncParts, config: LandlordConfig, name: str, *, sample: Path | None = None
 ) -> AgainstHeld:
     """Read a feed's input (or a sample file) whole under this configuration and compare it. Writes nothing."""
-    own, feed = config.feed(name), config.build_feed(name)
+    own, day = config.feed(name), today(parts.clock, config.identity.time_zone)
+    feed = config.build_feed(name, today=day)
     async with open_connector(parts, config.slug, config, own.connector) as connector:
         with spool_folder(parts.work_dir / "spool") as folder:
             spool = FolderSpool(folder / "input")
-            files, collected = await in_thread(_read, connector, feed, sample, spool, folder / "rows.arrow")
+            found, collected = await in_thread(_read, connector, feed, sample, spool, folder / "rows.arrow")
             async with scope(parts.engine, config.slug) as conn:  # temporary tables only
                 await stage(conn, feed.stream, collected.blocks())
                 comparison = await compare_staged(
-                    conn, landlord=config.slug, stream=feed.stream, source=own.connector, mode=feed.mode
+                    conn,
+                    landlord=config.slug,
+                    stream=feed.stream,
+                    source=own.connector,
+                    mode=feed.mode,
+                    days=await days_of(own, conn, _told_days(own, found, parts, config) or feed.window),
                 )
     refused = (*collected.rejects, *comparison.rejects)
-    return AgainstHeld(name, files, collected.read, refused, comparison)
+    return AgainstHeld(name, tuple(one.name for one in found), collected.read, refused, comparison)
 
 
 def _read(
     connector: ErpConnector[Any], feed: Feed, sample: Path | None, spool: FolderSpool, into: Path
-) -> tuple[tuple[str, ...], Collected]:
+) -> tuple[list[Spooled], Collected]:
     if isinstance(connector, FileSource):
         spooled = [Spooled(sample.name, sample)] if sample else _fetched(connector, feed, spool)
         batches: Iterator[Batch] = chain.from_iterable(connector.read(feed, one) for one in spooled)
-        return tuple(one.name for one in spooled), collect(RECORDS[feed.stream], batches, into)
+        return spooled, collect(RECORDS[feed.stream], batches, into)
     if isinstance(connector, CallSource) and sample is None:
-        return (), collect(RECORDS[feed.stream], connector.pull(feed, None, spool), into)
+        return [], collect(RECORDS[feed.stream], connector.pull(feed, None, spool), into)
     raise NotSupportedError(f"{connector.name} reads no sample file, because it answers calls", hint="leave --file out")
+
+
+def _told_days(own: FeedConfig, found: Sequence[Spooled], parts: SyncParts, config: LandlordConfig) -> Days | None:
+    """The days today's newest file is complete for; a sample is taken for one of today."""
+    artifact = found[-1].artifact if found else None
+    if artifact is None:
+        return None
+    as_of = min(parts.clock.now(), artifact.modified)
+    return told_days(own, artifact.group, as_of, ZoneInfo(config.identity.time_zone))
 
 
 def _fetched(connector: FileSource[Any], feed: Feed, spool: FolderSpool) -> list[Spooled]:

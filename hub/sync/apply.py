@@ -12,6 +12,7 @@ from hub.store.feed_states import advance_feed
 from hub.store.handles import Connection
 from hub.store.run_rows import FeedRun, put_feed_run
 from hub.store.staging import stage
+from hub.sync.days import days_of
 from hub.sync.documents import keep_documents
 from hub.sync.guard import judge, report_hold, settle_holds
 from hub.sync.parts import FeedTask, Reading
@@ -59,6 +60,7 @@ async def _compare_and_write(task: FeedTask, reading: Reading, conn: Connection)
             run_id=task.run_id,
             now=task.now(),
             complete=not reading.collected.rejects,
+            days=await days_of(task.config, conn, reading.days),
         )
 
 
@@ -79,6 +81,7 @@ async def _move_checkpoint(task: FeedTask, reading: Reading, conn: Connection) -
         cursor=reading.collected.cursor or task.cursor,
         run_id=task.run_id,
         as_of=reading.as_of,
+        sequence=task.order.reached(reading.seen) if task.order is not None else None,
     )
     await task.remember(conn)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -15,8 +16,11 @@ from hub.errors import (
     RateLimitedError,
     UnreachableError,
 )
+from hub.jobs import Job
 from hub.store.breaker_rows import change_breaker
 from hub.store.engine import scope
+from hub.store.handles import Connection
+from hub.store.schedule_rows import has_waiting_run
 from hub.sync.from_files import UnfinishedError
 from hub.sync.parts import SyncParts
 
@@ -49,6 +53,21 @@ async def note_end(parts: SyncParts, landlord: str, connector: str, error: Excep
 
     async with scope(parts.engine, landlord) as conn:
         return (await change_breaker(conn, landlord=landlord, connector=connector, change=change, now=now)).holds(now)
+
+
+async def is_waited_for(conn: Connection, job: Job, needs: Sequence[str]) -> bool:
+    """Whether an older run of the same schedule waits for these connectors already. While one ERP is away the others'
+    nights go on, and one run is enough to wait for it."""
+    claimed, schedule = job.claimed, job.payload.get("schedule")
+    return schedule is not None and await has_waiting_run(
+        conn,
+        landlord=claimed.landlord,
+        schedule=schedule,
+        queue=claimed.queue,
+        kind=claimed.kind,
+        needs=needs,
+        before=claimed.id,
+    )
 
 
 def _asked_for(error: Exception) -> timedelta:

@@ -40,7 +40,7 @@ async def readings_of_calls(task: FeedTask) -> AsyncIterator[Reading]:
     if task.feed.mode == "delta":
         # Each pull is an input of its own: its refused rows stand beside those of earlier pulls, unless it is the same.
         collected.place_in(claimed.name)
-    yield Reading(seen=(seen,), collected=collected, as_of=began)
+    yield Reading(seen=(seen,), collected=collected, as_of=began, days=task.feed.window)
 
 
 def _pulled(task: FeedTask, connector: CallSource[Any], cursor: str | None, spool: FolderSpool) -> Collected:

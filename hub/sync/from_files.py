@@ -15,9 +15,10 @@ from hub.jobs.traces import span
 from hub.ports import Artifact, FileSource, Spooled
 from hub.store.artifact_rows import Seen, find_applied, see_again
 from hub.store.engine import scope
-from hub.store.feed_states import date_feed
+from hub.store.feed_states import date_feed, put_sequence
 from hub.sync.claim import claim, refuse
 from hub.sync.collect import collect
+from hub.sync.days import told_days
 from hub.sync.guard import settle_holds
 from hub.sync.parts import FeedTask, Reading
 from hub.sync.spool import FolderSpool, sha256_of
@@ -49,12 +50,14 @@ async def readings_of_files(task: FeedTask) -> AsyncIterator[Reading]:
         artifacts = await in_thread(source.discover, task.feed)
     if not artifacts and not task.known:
         raise NotFoundError("the source has no file for this feed", hint="check `files` and whether the export ran")
-    units = _units(task, artifacts)
+    units = _units(task, task.order.sort(artifacts) if task.order is not None else artifacts)
     for number, group in enumerate(units, start=1):
-        if all([await _is_known(task, artifact) for artifact in group]):
+        if _is_passed_over(task, group) or all([await _is_known(task, artifact) for artifact in group]):
             await in_thread(_done, task, source, group)
             continue
         _refuse_unfinished(group)
+        if task.order is not None:
+            await task.order.admit(group[0])
         reading = await _read_unit(task, source, group, number)
         if reading is not None:
             yield replace(reading, is_last=number == len(units))
@@ -70,6 +73,10 @@ def _units(task: FeedTask, artifacts: Sequence[Artifact]) -> list[list[Artifact]
     if task.feed.mode == "delta":
         return [[artifact] for artifact in artifacts]
     return [list(group) for _, group in groupby(artifacts, key=lambda artifact: artifact.group)][-1:]
+
+
+def _is_passed_over(task: FeedTask, group: Sequence[Artifact]) -> bool:
+    return task.order is not None and all(task.order.is_in_snapshot(one.modified) for one in group)
 
 
 async def _is_known(task: FeedTask, artifact: Artifact) -> bool:
@@ -100,6 +107,7 @@ async def _read_unit(task: FeedTask, source: FileSource[Any], group: Sequence[Ar
     claims = [await claim(task, one.seen, one.spooled.path, one.beside) for one in fetched]
     if all(one.state == "applied" for one in claims):
         await _see_again(task, fetched, as_of)
+        await _count_again(task, fetched)
         await in_thread(done)
         return None
     seen = tuple(one.seen for one in fetched)
@@ -110,12 +118,13 @@ async def _read_unit(task: FeedTask, source: FileSource[Any], group: Sequence[Ar
     except InputRefusedError as error:
         raise await refuse(task, seen, error) from error
     open_document = partial(open_any, task, source, [one.spooled for one in fetched])
-    return Reading(seen=seen, collected=collected, as_of=as_of, open_document=open_document, after=done)
+    days = told_days(task.config, seen[-1].group, as_of, task.time_zone)
+    return Reading(seen=seen, collected=collected, as_of=as_of, days=days, open_document=open_document, after=done)
 
 
 async def _see_again(task: FeedTask, fetched: Sequence[_Fetched], as_of: datetime) -> None:
     """A newer snapshot that says what is held: nothing is written, but it is true for longer."""
-    if task.feed.mode == "snapshot":
+    if task.feed.mode != "delta":
         async with task.transaction() as conn:
             for one in fetched:
                 await see_again(conn, landlord=task.landlord, seen=one.seen)
@@ -123,6 +132,13 @@ async def _see_again(task: FeedTask, fetched: Sequence[_Fetched], as_of: datetim
             note = await settle_holds(task, conn, files=[one.seen.name for one in fetched], as_of=as_of)
         if note is not None:
             await task.tell(note=note)
+
+
+async def _count_again(task: FeedTask, fetched: Sequence[_Fetched]) -> None:
+    """Known content under a new number: nothing to apply, but the next number follows it."""
+    if task.order is not None and (reached := task.order.reached([one.seen for one in fetched])) is not None:
+        async with task.transaction() as conn:
+            await put_sequence(conn, landlord=task.landlord, feed=task.feed.name, sequence=reached)
 
 
 def _done(task: FeedTask, source: FileSource[Any], group: Sequence[Artifact]) -> None:

@@ -10,7 +10,8 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final
 
-from hub.domain.guard import Ages, Reason, judge_age, judge_ledger, judge_snapshot
+from hub.domain.guard import Ages, Reason, judge_age, judge_days, judge_ledger, judge_snapshot
+from hub.domain.modes import Days
 from hub.errors import InputRefusedError
 from hub.ports import CallSource
 from hub.records import RECORDS, Stream
@@ -28,6 +29,7 @@ from hub.store.hold_rows import (
     waiting_holds,
 )
 from hub.store.run_rows import FeedRun, put_feed_run
+from hub.sync.days import days_of
 from hub.sync.parts import FeedTask, Reading
 
 HELD: Final = "HELD"
@@ -106,7 +108,7 @@ async def settle_holds(task: FeedTask, conn: Connection, *, files: Sequence[str]
         return None
     if set(waiting.files) <= set(files):
         return await _supersede(task, conn, "the file came again and passed the guard")
-    is_whole = task.feed.mode == "snapshot" or isinstance(task.connector, CallSource)
+    is_whole = task.feed.mode != "delta" or isinstance(task.connector, CallSource)
     if is_whole and as_of >= waiting.as_of:
         return await _supersede(task, conn, "newer data of the feed passed the guard")
     return None
@@ -143,6 +145,8 @@ async def _suspicions(task: FeedTask, reading: Reading, conn: Connection) -> tup
     """Why this data should be seen by a person first, and what it would change. First loads pass, and empty snapshots
     (which are refused as such, not held)."""
     name, stream, limits = task.feed.name, task.feed.stream, task.config.guard.limits()
+    if overtaken := await _overtaken(task, reading, conn):
+        return overtaken, {}
     state = await get_feed_state(conn, landlord=task.landlord, feed=name)
     if state is None or state.as_of is None or reading.collected.rows == 0:
         return [], {}
@@ -151,8 +155,11 @@ async def _suspicions(task: FeedTask, reading: Reading, conn: Connection) -> tup
     ages = await _ages(task, reading, conn, state, state.as_of)
     reasons: list[Reason] = []
     diff: dict[str, Any] = {}
-    if task.feed.mode == "snapshot":
-        compared = await _compared(task, reading, conn)
+    if task.feed.mode != "delta":
+        days = await days_of(task.config, conn, reading.days)
+        if days is not None:
+            reasons += judge_days(state.as_of.astimezone(task.time_zone).date(), days)
+        compared = await _compared(task, reading, conn, days)
         reasons += judge_snapshot(compared.facts, limits, noun=_noun(stream), anchors=_has_anchor(stream))
         reasons += judge_age(ages)
         diff |= asdict(compared.facts) | {
@@ -169,6 +176,15 @@ async def _suspicions(task: FeedTask, reading: Reading, conn: Connection) -> tup
     return reasons, diff
 
 
+async def _overtaken(task: FeedTask, reading: Reading, conn: Connection) -> list[Reason]:
+    """A snapshot that is older than what a numbered delta of the same stream brought since would take that back."""
+    if task.feed.mode != "snapshot" or reading.collected.rows == 0:
+        return []
+    states = [await get_feed_state(conn, landlord=task.landlord, feed=name) for name in task.on_top]
+    applied = max((state.as_of for state in states if state and state.as_of), default=None)
+    return judge_age(Ages(as_of=reading.as_of, last_as_of=applied)) if applied else []
+
+
 async def _ages(task: FeedTask, reading: Reading, conn: Connection, state: FeedState, last_as_of: datetime) -> Ages:
     group = max(seen.group for seen in reading.seen)
     same_mapping = state.mapping_version == task.config.mapping_version
@@ -176,7 +192,7 @@ async def _ages(task: FeedTask, reading: Reading, conn: Connection, state: FeedS
     return Ages(as_of=reading.as_of, last_as_of=last_as_of, group=group, last_group=last)
 
 
-async def _compared(task: FeedTask, reading: Reading, conn: Connection) -> Compared:
+async def _compared(task: FeedTask, reading: Reading, conn: Connection, days: Days | None) -> Compared:
     since = task.now() - task.config.guard.limits().drip
     approved = await last_approved(conn, landlord=task.landlord, feed=task.feed.name)
     return await compare_snapshot(
@@ -186,6 +202,8 @@ async def _compared(task: FeedTask, reading: Reading, conn: Connection) -> Compa
         stream=task.feed.stream,
         refused=len(reading.collected.rejects),
         drip_since=max(since, approved) if approved else since,
+        as_of=reading.as_of.date(),
+        days=days,
     )
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from hub.config import FeedConfig, LandlordConfig
-from hub.config.landlord_config import ancestors, parents
+from hub.config import LandlordConfig
+from hub.domain.clock import today
 from hub.domain.replay import Replay
 from hub.errors import (
     DeadlineError,
@@ -23,14 +22,11 @@ from hub.errors import (
 )
 from hub.jobs import Job, JobRuntime, LeaseLostError, finish, put_off
 from hub.jobs.traces import span
-from hub.ports import Context, ErpConnector
 from hub.store import job_rows
-from hub.store.connector_states import get_connector_state
 from hub.store.engine import scope
 from hub.store.feed_states import get_feed_state
 from hub.store.gap_rows import find_gaps
 from hub.store.handles import Connection, StoreError
-from hub.store.hold_rows import Hold, supersede_holds, waiting_holds
 from hub.store.landlord_rows import get_config, live_config
 from hub.store.quarantine_rows import feeds_with_parked
 from hub.store.run_rows import (
@@ -45,15 +41,17 @@ from hub.store.run_rows import (
     start_run,
 )
 from hub.store.vault import get_secrets
-from hub.sync.breaker import note_end, pass_breaker
+from hub.sync.balances import compare_balances
+from hub.sync.breaker import is_waited_for, note_end, pass_breaker
+from hub.sync.connectors import open_connector
 from hub.sync.feed import failure, report_failure, sync_feed
 from hub.sync.parts import FeedTask, Progress, SyncParts, log
 from hub.sync.replay import apply_parked, replay_feed
 from hub.sync.retention import sweep_expired, sweep_unnamed
+from hub.sync.sequence import on_top_of, order_of
 from hub.sync.spool import spool_folder
-from hub.sync.state import BufferedState
 from hub.sync.storage import disk_trouble_named
-from hub.sync.threads import in_thread
+from hub.sync.waiting import approved_hold, hold_above, never_brought, waiting_for
 from hub.telling.alerts import NOTIFY_QUEUE, tell_end_of_run
 
 _GOOD = ("applied", "unchanged")
@@ -123,12 +121,6 @@ async def _run_of_slot(job: Job, conn: Connection, parts: SyncParts) -> int:
     )
 
 
-class WaitingError(RetryableError):
-    """A feed whose parents have not arrived."""
-
-    code = "WAITING"
-
-
 @dataclass(slots=True)
 class _Night:
     parts: SyncParts
@@ -170,9 +162,10 @@ class _Night:
             except Exception as error:  # noqa: BLE001  # a plugin may raise anything: the night was good without these
                 log.warning("parked rows of feed %s of %s: %s", name, self.job.landlord, type(error).__name__)
 
-    async def _finish(self, reports: Mapping[str, FeedRun]) -> None:
+    async def _finish(self, reports: dict[str, FeedRun]) -> None:
         async with scope(self.parts.engine, self.job.landlord) as conn:
             now, ended = self.parts.clock.now(), reports.values()
+            await compare_balances(conn, self.config, run_id=self.run.id, reports=reports, now=now)
             await finish_run(conn, self.run.id, state=_outcome(ended), now=now)
             await find_gaps(conn, landlord=self.job.landlord)
             await tell_end_of_run(conn, self.config, run_id=self.run.id, reports=ended, now=now)
@@ -183,10 +176,10 @@ class _Night:
 
     async def _leave(self, conn: Connection) -> None:
         """Done, or to be gone on with when an ERP that is left alone now answers again."""
-        if not self.resting:
+        needs = sorted(self.resting)
+        if not needs or await is_waited_for(conn, self.job, needs):
             await finish(conn, self.job)
             return
-        needs = sorted(self.resting)
         payload, reason = {**self.job.payload, "run_id": self.run.id}, f"waits for {', '.join(needs)} to answer"
         await put_off(conn, self.job, needs=needs, payload=payload, reason=reason)
 
@@ -195,8 +188,10 @@ class _Night:
         connector = self.config.feed(name).connector
         if (cause := self.out.get(connector) or await self._waits(name)) is not None:
             return await self._write(name, {**cause, "state": "skipped", "error": f"not tried: {cause['error']}"})
-        if (hold := await self._hold_above(name)) is not None:
-            return await self._write(name, _waiting_for(hold, self.job.landlord))
+        async with scope(self.parts.engine, self.job.landlord) as conn:
+            hold = await hold_above(conn, self.config, name)
+        if hold is not None:
+            return await self._write(name, waiting_for(hold, self.job.landlord))
         try:
             if self._calls:
                 await pass_breaker(self.parts, self.config, connector)
@@ -210,29 +205,9 @@ class _Night:
             return await self._write(name, facts)
 
     async def _waits(self, name: str) -> dict[str, Any] | None:
-        """Why a feed cannot be read yet: what its rows refer to was never brought. A delta's lines are sent once, and
-        would all be refused."""
-        feed = self.config.feed(name)
-        needed = parents(feed.stream)
-        first = [one for one in self.config.feeds if one.connector == feed.connector and one.stream in needed]
         async with scope(self.parts.engine, self.job.landlord) as conn:
-            for one in first:
-                if await get_feed_state(conn, landlord=self.job.landlord, feed=one.name) is None:
-                    error = WaitingError(
-                        f"its rows refer to {one.stream}, and feed {one.name} was never applied",
-                        hint=f"`housing-hub sync {self.job.landlord}` brings all feeds in their order",
-                    )
-                    return self._failure(name, error)
-        return None
-
-    async def _hold_above(self, name: str) -> Hold | None:
-        """A hold that still waits of a feed whose rows this feed's rows may refer to."""
-        feed = self.config.feed(name)
-        above = ancestors(feed.stream)
-        async with scope(self.parts.engine, self.job.landlord) as conn:
-            waiting = await waiting_holds(conn)
-        first = (one for one in self.config.feeds if one.connector == feed.connector and one.stream in above)
-        return next((waiting[one.name] for one in first if one.name in waiting), None)
+            error = await never_brought(conn, self.config, name)
+        return None if error is None else self._failure(name, error)
 
     async def _tried(self, task: FeedTask) -> FeedRun:
         try:
@@ -289,7 +264,10 @@ class _Night:
         feed = self.config.feed(name)
         async with scope(self.parts.engine, self.job.landlord) as conn:
             state = await get_feed_state(conn, landlord=self.job.landlord, feed=name)
-            approved = await self._approved(conn, feed)
+            order = await order_of(conn, self.parts.engine, self.config, feed, state)
+            approved = await approved_hold(
+                conn, feed, landlord=self.job.landlord, run_id=self.run.id, now=self.parts.clock.now()
+            )
         # A delta read under another mapping is read from the start: earlier rows were mapped differently.
         cursor = state.cursor if state and state.mapping_version == feed.mapping_version else None
         async with open_connector(self.parts, self.job.landlord, self.config, feed.connector) as connector:
@@ -299,7 +277,7 @@ class _Night:
                     landlord=self.job.landlord,
                     run_id=self.run.id,
                     config=feed,
-                    feed=self.config.build_feed(name),
+                    feed=self.config.build_feed(name, today=today(self.parts.clock, self.config.identity.time_zone)),
                     connector=connector,
                     fence=self._fence,
                     cursor=cursor,
@@ -307,24 +285,9 @@ class _Night:
                     folder=folder,
                     progress=Progress(self._begun(name)),
                     approved=approved,
+                    order=order,
+                    on_top=on_top_of(self.config, name),
                 )
-
-    async def _approved(self, conn: Connection, feed: FeedConfig) -> Hold | None:
-        """What a person let through and is not applied yet. Read under another mapping it would be something else."""
-        hold = (await waiting_holds(conn)).get(feed.name)
-        if hold is None or hold.state != "approved":
-            return None
-        if hold.mapping_version == feed.mapping_version:
-            return hold
-        await supersede_holds(
-            conn,
-            landlord=self.job.landlord,
-            feed=feed.name,
-            run_id=self.run.id,
-            now=self.parts.clock.now(),
-            reason="the feed's mapping changed before it was applied",
-        )
-        return None
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
@@ -346,17 +309,6 @@ def _outcome(reports: Collection[FeedRun]) -> Literal["done", "held", "failed"]:
     return "held" if all(report.hold_id is not None for report in bad) else "failed"
 
 
-def _waiting_for(hold: Hold, landlord: str) -> dict[str, Any]:
-    """The report of a feed whose parents are held: nothing of it is read, so that no line of a delta is lost."""
-    return {
-        "state": "waiting",
-        "hold_id": hold.id,
-        "error_code": "WAITING_FOR_HOLD",
-        "error": f"waiting for hold {hold.id} of {hold.feed}",
-        "hint": f"decide it first: `housing-hub holds show {landlord} {hold.id}`",
-    }
-
-
 def _is_settled(report: FeedRun) -> bool:
     """Whether an earlier attempt brought this feed to an end that another attempt would not change."""
     return report.state in _GOOD or (report.finished_at is not None and report.error_code not in _codes(RetryableError))
@@ -364,37 +316,3 @@ def _is_settled(report: FeedRun) -> bool:
 
 def _codes(kind: type[HubError]) -> set[str]:
     return {kind.code}.union(*(_codes(one) for one in kind.__subclasses__()))
-
-
-@asynccontextmanager
-async def open_connector(
-    parts: SyncParts, landlord: str, config: LandlordConfig, name: str
-) -> AsyncIterator[ErpConnector[Any]]:
-    """A landlord's connector, made for one piece of work and closed after it."""
-    async with scope(parts.engine, landlord) as conn:
-        held = await get_connector_state(conn, landlord=landlord, connector=name)
-    folder = parts.work_dir / "connectors" / landlord / name
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    context = Context(
-        landlord=landlord,
-        connector=name,
-        time_zone=config.identity.time_zone,
-        clock=parts.clock,
-        network=config.network(name),
-        state=BufferedState(held),
-        folder=folder,
-        log=logging.getLogger(f"hub.plugin.{landlord}.{name}"),
-    )
-    connector = await in_thread(config.connector_class(name), config.build_settings(name), context)
-    try:
-        yield connector
-    finally:
-        await in_thread(_close, connector, context)
-
-
-def _close(connector: ErpConnector[Any], context: Context) -> None:
-    """What went well stays so when a connector cannot even leave."""
-    try:
-        connector.close()
-    except BaseException as error:  # noqa: BLE001  # a plugin may raise anything
-        context.log.warning("%s could not be closed: %s", connector.name, type(error).__name__)

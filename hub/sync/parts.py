@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 from hub.config import FeedConfig
 from hub.domain.clock import Clock
+from hub.domain.modes import Days
 from hub.ports import ErpConnector, Feed
 from hub.records import RECORDS, CanonicalRecord
 from hub.registry import Registry
@@ -24,6 +26,7 @@ from hub.store.hold_rows import Hold
 from hub.store.run_rows import FeedRun, put_feed_run
 from hub.store.vault import Vault
 from hub.sync.collect import Collected
+from hub.sync.sequence import Order
 from hub.sync.state import BufferedState
 from hub.telling.metrics import FeedMetrics
 
@@ -57,7 +60,8 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class FeedTask:
     """One feed of one run. `known`: it has been applied before, in whatever run. `approved`: the hold whose data a
-    person let through, to be applied now instead of what the source has."""
+    person let through, to be applied now instead of what the source has. `order`: where numbered inputs stand.
+    `on_top`: the feeds whose files go on from this one's snapshots."""
 
     parts: SyncParts
     landlord: str
@@ -71,10 +75,16 @@ class FeedTask:
     folder: Path
     progress: Progress
     approved: Hold | None = None
+    order: Order | None = None
+    on_top: tuple[str, ...] = ()
 
     @property
     def record(self) -> type[CanonicalRecord]:
         return RECORDS[self.feed.stream]
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        return ZoneInfo(self.connector.context.time_zone)
 
     def now(self) -> datetime:
         return self.parts.clock.now()
@@ -107,12 +117,14 @@ class Reading:
     """One input, read and checked: what a single transaction applies.
 
     `seen`: the claims it settles. `as_of`: when this data was true at the source. `is_last`: nothing comes after it in
-    this run. `open_document` gives a named file; `after` is told once the rows are applied.
+    this run. `days`: those a window is complete for, where its own rows are not to tell. `open_document` gives a named
+    file; `after` is told once the rows are applied.
     """
 
     seen: tuple[Seen, ...]
     collected: Collected
     as_of: datetime
     is_last: bool = True
+    days: Days | None = None
     open_document: Callable[[str], BinaryIO] | None = None
     after: Callable[[], None] | None = None

@@ -50,5 +50,5 @@ async def keep_refused(task: FeedTask, reading: Reading, conn: Connection, rejec
         now=task.now(),
         stream=task.feed.stream,
         inputs=reading.seen,
-        files=None if task.feed.mode == "snapshot" else [seen.name for seen in reading.seen],
+        files=None if task.feed.mode != "delta" else [seen.name for seen in reading.seen],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from hub.domain.modes import Days
 from hub.domain.replay import Replay
 from hub.errors import InputRefusedError, NotFoundError
 from hub.records import Reject, Stream
@@ -27,6 +28,7 @@ from hub.store.run_rows import FeedRun, put_feed_run
 from hub.store.staging import stage
 from hub.sync.apply import apply_reading
 from hub.sync.claim import refuse
+from hub.sync.days import days_of
 from hub.sync.documents import keep_documents
 from hub.sync.parts import FeedTask, Reading
 from hub.sync.reread import Lines, readings_of_kept
@@ -67,8 +69,10 @@ async def _inputs(task: FeedTask, replay: Replay) -> list[KeptArtifact]:
     are read along with earlier ones: an old line never has the last word."""
     async with task.transaction() as conn:
         kept = await kept_artifacts(conn, landlord=task.landlord, feed=task.feed.name)
-    good = ("applied",) if task.feed.mode == "snapshot" else ("applied", "superseded")
+    good = ("applied",) if task.feed.mode != "delta" else ("applied", "superseded")
     found = [one for one in kept if one.state in good]
+    if (order := task.order) is not None:
+        found = [one for one in found if not order.is_in_snapshot(one.seen.modified)]
     first = next((place for place, one in enumerate(found) if _is_asked(one, replay)), len(found))
     found = [one for one in found[first:] if one.blob_id is not None]
     if not found:
@@ -108,7 +112,9 @@ async def retry_rows(task: FeedTask, ids: Sequence[int] | None, *, word: str = "
     told = _Told(word, left=len(rows), lost=lost)
     async for reading in readings_of_kept(task, there, only=lines):
         first_run = min(one.run_id for one in there if one.seen.sha256 in {seen.sha256 for seen in reading.seen})
-        told.applied += await _apply_lines(task, reading, rows, first_run)
+        # A retry writes nothing but these lines, in their order. A night has written newer ones before.
+        own_run = task.run_id if word == "quarantined" else None
+        told.applied += await _apply_lines(task, reading, rows, since_run=first_run, own_run=own_run)
     return await _finish(task, told)
 
 
@@ -165,8 +171,11 @@ def _out_of_reach(rows: Sequence[QuarantinedRow], there: Sequence[KeptArtifact])
     return sum(row.artifact not in known or not row.line for row in rows)
 
 
-async def _apply_lines(task: FeedTask, reading: Reading, rows: Sequence[QuarantinedRow], first_run: int) -> int:
-    """Apply the lines of one reading and settle their rows, in one transaction. Gives how many were applied."""
+async def _apply_lines(
+    task: FeedTask, reading: Reading, rows: Sequence[QuarantinedRow], *, since_run: int, own_run: int | None
+) -> int:
+    """Apply the lines of one reading and settle their rows, in one transaction. Gives how many were applied. Rows held
+    since `since_run` may be newer than the lines, but for those `own_run` wrote."""
     mine = {seen.sha256 for seen in reading.seen}
     ids = [row.id for row in rows if row.artifact in mine]
     async with task.transaction() as conn:
@@ -176,8 +185,15 @@ async def _apply_lines(task: FeedTask, reading: Reading, rows: Sequence[Quaranti
         staged = await drop_settled(conn, feed=task.feed.name, **asked)  # type: ignore[arg-type]  # what it takes
         older: list[Reject] = []
         if task.feed.mode == "delta":
-            older = await refuse_older(conn, source=task.config.connector, run_id=first_run, **asked)  # type: ignore[arg-type]
-        result = await _write(task, conn, staged=len(staged) > len(older))
+            older = await refuse_older(
+                conn,
+                source=task.config.connector,
+                since_run=since_run,
+                own_run=own_run,
+                **asked,  # type: ignore[arg-type]  # what it takes
+            )
+        days = await days_of(task.config, conn, reading.days, partial=True)
+        result = await _write(task, conn, days, staged=len(staged) > len(older))
         rejects = [*reading.collected.rejects, *older, *result.rejects]
         if task.feed.stream is Stream.DOCUMENTS and staged:
             rejects += await keep_documents(task, reading, conn)
@@ -188,7 +204,7 @@ async def _apply_lines(task: FeedTask, reading: Reading, rows: Sequence[Quaranti
     return applied
 
 
-async def _write(task: FeedTask, conn: Connection, *, staged: bool) -> ApplyResult:
+async def _write(task: FeedTask, conn: Connection, days: Days | None, *, staged: bool) -> ApplyResult:
     """A few lines say nothing about those they are not: nothing is missing because of them."""
     if not staged:
         return ApplyResult()
@@ -201,6 +217,7 @@ async def _write(task: FeedTask, conn: Connection, *, staged: bool) -> ApplyResu
         run_id=task.run_id,
         now=task.now(),
         complete=False,
+        days=days,
     )
 
 

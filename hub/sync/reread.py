@@ -22,6 +22,7 @@ from hub.store.blob_rows import BlobRow
 from hub.store.kept_rows import KeptArtifact, blobs_of, claim_kept
 from hub.sync.claim import refuse, unpack
 from hub.sync.collect import collect
+from hub.sync.days import told_days
 from hub.sync.from_files import open_any
 from hub.sync.parts import FeedTask, Reading
 from hub.sync.spool import FolderSpool
@@ -67,11 +68,12 @@ async def _read(task: FeedTask, group: Sequence[KeptArtifact], folder: Path, onl
         collected = await in_thread(collect, task.record, chosen, folder / "rows.arrow")
     except InputRefusedError as error:
         raise (error.at(file=seen[0].name) if only is not None else await refuse(task, seen, error)) from error
+    days = told_days(task.config, seen[-1].group, as_of, task.time_zone)
     source = task.connector
     if not isinstance(source, FileSource):
-        return Reading(seen=seen, collected=collected, as_of=as_of)
+        return Reading(seen=seen, collected=collected, as_of=as_of, days=days)
     open_document = partial(open_any, task, source, [files[0] for files in inputs])
-    return Reading(seen=seen, collected=collected, as_of=as_of, open_document=open_document)
+    return Reading(seen=seen, collected=collected, as_of=as_of, days=days, open_document=open_document)
 
 
 def _true_at(kept: KeptArtifact) -> datetime:

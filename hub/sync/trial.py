@@ -10,11 +10,12 @@ from typing import Any
 import pyarrow.compute as pc
 
 from hub.config import LandlordConfig
+from hub.domain.clock import today
 from hub.errors import HubError, NotFoundError, NotSupportedError
 from hub.ports import CallSource, ErpConnector, Feed, FileSource, Finding, Spooled
 from hub.records import RECORDS, Batch, Reject
 from hub.records.check import CheckedBatch, check_batch
-from hub.sync.night import open_connector
+from hub.sync.connectors import open_connector
 from hub.sync.parts import SyncParts
 from hub.sync.spool import FolderSpool, spool_folder
 from hub.sync.threads import in_thread
@@ -50,7 +51,8 @@ class Preview:
 async def check_landlord(parts: SyncParts, config: LandlordConfig) -> AsyncGenerator[tuple[str, Finding], None]:
     """(connector or feed, finding) one by one: the connector's own steps, then a few rows of every feed mapped."""
     for name in config.connectors:
-        feeds = [config.build_feed(feed.name) for feed in config.feeds if feed.connector == name]
+        day = today(parts.clock, config.identity.time_zone)
+        feeds = [config.build_feed(feed.name, today=day) for feed in config.feeds if feed.connector == name]
         async with open_connector(parts, config.slug, config, name) as connector:
             good = True
             async for finding in _steps(connector, feeds):
@@ -87,7 +89,7 @@ async def preview_feed(
     parts: SyncParts, config: LandlordConfig, name: str, *, limit: int = 20, sample: Path | None = None
 ) -> Preview:
     """What today's input (or a sample file) would become under this configuration. Writes nothing."""
-    feed = config.build_feed(name)
+    feed = config.build_feed(name, today=today(parts.clock, config.identity.time_zone))
     async with open_connector(parts, config.slug, config, config.feed(name).connector) as connector:
         return await _preview(parts, connector, feed, limit, sample)
 

@@ -34,6 +34,9 @@ class FeedMetrics:
         self.rejects = Gauge("hub_feed_rejects_open", "Lines in quarantine", _FEED, registry=own)
         self.holds = Gauge("hub_feed_holds_open", "Data that waits for a person", _FEED, registry=own)
         self.alerts = Gauge("hub_alerts_open", "Problems people were told of", ["landlord", "problem"], registry=own)
+        self.differing = Gauge(
+            "hub_balances_differing", "Accounts that differ from the ERP's own balance", ["landlord"], registry=own
+        )
         self.dead = Gauge("hub_jobs_dead", "Jobs nobody tries any more", ["landlord"], registry=own)
 
     def count_run(self, landlord: str, reports: Collection[FeedRun], *, seconds: float, attempts: int) -> None:
@@ -51,7 +54,7 @@ class FeedMetrics:
 
         Between forgetting and showing nothing else runs: a scrape never sees half of it.
         """
-        for gauge in (self.age, self.late, self.rejects, self.holds, self.alerts, self.dead):
+        for gauge in (self.age, self.late, self.rejects, self.holds, self.alerts, self.differing, self.dead):
             gauge.clear()
         for landlord, one in standing.items():
             self._show(landlord, one, now)
@@ -66,6 +69,7 @@ class FeedMetrics:
             self.holds.labels(landlord, feed).set(facts.holds.get(feed, 0))
         for problem, count in standing.problems.items():
             self.alerts.labels(landlord, problem).set(count)
+        self.differing.labels(landlord).set(facts.differing)
         self.dead.labels(landlord).set(facts.dead_jobs)
 
 

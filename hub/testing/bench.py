@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from unittest.mock import patch
 import pyarrow as pa
 from pydantic import BaseModel, SecretStr
 
+from hub.config.feed_modes import CoversTable
 from hub.errors import Where
 from hub.mapping import compile_mapping
 from hub.ports import Artifact, CallSource, ConnectorSettings, ErpConnector, Feed, FileSource, Spooled
@@ -22,19 +24,23 @@ from hub.records.check import check_batch
 from hub.testing.fakes import LOCAL_NETWORK, FakeClock, FolderSpool, MemoryState, make_context
 from hub.wire.policy import NetworkPolicy
 
-_OF_THE_HUB = ("connector", "stream", "mode", "schedule", "fields", "keep")
+_OF_THE_HUB = ("connector", "stream", "mode", "schedule", "fields", "keep", "covers", "sequence")
 
 
-def make_feed(connector: type[ErpConnector[Any]], name: str, table: Mapping[str, Any]) -> Feed:
+def make_feed(
+    connector: type[ErpConnector[Any]], name: str, table: Mapping[str, Any], *, today: date | None = None
+) -> Feed:
     """A feed as `[feeds.NAME]` of a landlord's file describes it: `stream`, `mode`, `fields`, the connector's own."""
     stream = Stream(table["stream"])
     mapper = None
     if connector.needs_mapping:
         where = Where(feed=name)
         mapper = compile_mapping(RECORDS[stream], table.get("fields", {}), keep=table.get("keep", ()), where=where)
+    covers = CoversTable.model_validate(table["covers"]).covers() if "covers" in table else None
     own = {key: value for key, value in table.items() if key not in _OF_THE_HUB}
     settings = connector.feed_settings_model.model_validate(own)
-    return Feed(name=name, stream=stream, mode=table.get("mode", "snapshot"), settings=settings, mapper=mapper)
+    window = covers.of(today) if covers and today else None
+    return Feed(name, stream, table.get("mode", "snapshot"), settings, mapper, window)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from hub.hookspecs import PLUGIN_API
 from hub.ports import CallSource, ErpConnector, Feed, FileSource
 from hub.records import RECORDS, Stream
 from hub.testing.bench import Bench, Harvest, fetch, gather, make_feed, no_network, told
-from hub.testing.fakes import LOCAL_NETWORK, FolderSpool
+from hub.testing.fakes import LOCAL_NETWORK, FakeClock, FolderSpool
 from hub.wire.policy import NetworkPolicy
 
 MAX_BATCH_ROWS = 100_000
@@ -55,7 +55,8 @@ class ErpConnectorContract:
     @classmethod
     def bench(cls, server: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Bench:
         """The connector on the bench, with the settings that lead to the server."""
-        feeds = [make_feed(cls.connector, name, table) for name, table in cls.feeds.items()]
+        day = FakeClock().now().date()
+        feeds = [make_feed(cls.connector, name, table, today=day) for name, table in cls.feeds.items()]
         folder = tmp_path_factory.mktemp(cls.connector.name)
         return Bench(cls.connector, {**cls.settings, **server}, feeds, folder, network=cls.network)
 
@@ -97,13 +98,15 @@ class ErpConnectorContract:
         promise(bool(pull), "capabilities name no stream: the connector can do nothing")
         for stream, ways in pull.items():
             promise(isinstance(stream, Stream), f"{stream!r} is not a stream of the hub")
-            promise(ways.snapshot or ways.delta, f"{stream} can be pulled neither as snapshot nor as delta")
+            promise(
+                ways.snapshot or ways.delta or ways.window, f"{stream} can be pulled neither whole, nor what is new"
+            )
 
     def test_what_it_cannot_do_is_refused_with_a_reason(self) -> None:
         """A stream or mode outside the capabilities gives NotSupportedError with a "because"."""
         for stream in Stream:
             for mode, able in self._modes(stream).items():
-                refusal = self.connector.refusal(stream, mode)  # type: ignore[arg-type]  # the two modes
+                refusal = self.connector.refusal(stream, mode)  # type: ignore[arg-type]  # the three modes
                 promise((refusal is None) == able, f"{stream} as {mode}: capabilities and refusal disagree")
                 if refusal is not None:
                     promise(
@@ -241,6 +244,16 @@ class ErpConnectorContract:
             promise(len(rest.rows) < len(first.rows), f"feed {first.feed.name}: the cursor changes nothing")
             promise(rest.cursor in (None, first.cursor), f"feed {first.feed.name}: the cursor moves without new rows")
 
+    def test_a_window_keeps_to_its_days(self, harvests: Sequence[Harvest]) -> None:
+        """A window feed by calls gives no row of a day outside those it is asked for (`feed.window`)."""
+        windows = [harvest for harvest in harvests if harvest.feed.window is not None]
+        if not windows or not issubclass(self.connector, CallSource):
+            pytest.skip("exempt: has no window feed by calls")
+        for harvest in windows:
+            dated, days = RECORDS[harvest.feed.stream].dated, harvest.feed.window
+            outside = [row[dated] for row in harvest.rows if dated and days and row[dated] not in days]
+            promise(not outside, f"feed {harvest.feed.name}: {len(outside)} rows outside {days}, e.g. {outside[:3]}")
+
     def test_raw_replies_are_spooled(self, bench: Bench) -> None:
         """A source of calls writes what it received to the spool, so that it can be read again without asking."""
         if not issubclass(self.connector, CallSource):
@@ -330,7 +343,7 @@ class ErpConnectorContract:
 
     def _modes(self, stream: Stream) -> dict[str, bool]:
         ways = self.connector.capabilities.pull.get(stream)
-        return {"snapshot": bool(ways and ways.snapshot), "delta": bool(ways and ways.delta)}
+        return {mode: bool(ways and getattr(ways, mode)) for mode in ("snapshot", "delta", "window")}
 
     def _files(self, connector: ErpConnector[Any]) -> FileSource[Any]:
         if not isinstance(connector, FileSource):

@@ -68,6 +68,12 @@ class SoapClient:
         """Every operation with its signature, to show when something is misspelt."""
         return {name: str(operation) for name, operation in sorted(self._binding.all().items())}
 
+    def takes(self, operation: str) -> frozenset[str]:
+        """The names of an operation's arguments. Raises SettingsError for an unknown one."""
+        self._check_operation(operation)
+        body = getattr(self._binding.get(operation).input, "body", None)
+        return frozenset(name for name, _ in getattr(getattr(body, "type", None), "elements", None) or ())
+
     def call(
         self, operation: str, arguments: Mapping[str, Any] | None = None, *, deadline: Deadline | None = None
     ) -> SoapReply:

@@ -339,7 +339,7 @@ def test_hours_that_cannot_be_are_refused(tmp_path: Path, hours: str, said: str)
             'stream = "ledger"',
             "feed ledger, les-lilas.toml, line 13, field stream: Input should be",
         ),
-        ('mode = "delta"', 'mode = "full"', "line 14, field mode: Input should be 'snapshot' or 'delta'"),
+        ('mode = "delta"', 'mode = "full"', "line 14, field mode: Input should be 'snapshot', 'delta' or 'window'"),
         ('"daily 04:30"', '"daily 4h"', 'line 15, field schedule: "daily 4h" is no schedule → write "daily 04:30"'),
         ('table = "ECR"', "", "table is missing → The table to read (for example CONTRACTS)"),
         (

@@ -1,4 +1,4 @@
-"""Both landlords' feeds on the bench, each against a sandbox of its own choice."""
+"""The landlords' feeds on the bench, each against a sandbox of its own choice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from hub.testing.fakes import FakeClock
 
 LANDLORDS = Path(__file__).parents[2] / "landlords"
 TODAY = date(2026, 11, 20)
-_OF_THE_HUB = {"plugin", "network", "password", "private_key"}
+_OF_THE_HUB = {"plugin", "network", "password", "licence", "private_key"}
+DOORS = {"rives-doise": "soap", "cite-des-tilleuls": "sftp", "lakeside-homes": "lakeside"}
 BenchMaker = Callable[..., Bench]
 
 
@@ -43,7 +44,7 @@ def bench_of(tmp_path: Path) -> BenchMaker:
 
     def make(slug: str, sandbox: Sandbox, *, only: str | None = None, **changes: Any) -> Bench:
         landlord = tomllib.loads((LANDLORDS / f"{slug}.toml").read_text())
-        connector = SoapConnector if slug == "rives-doise" else SftpFilesConnector
+        connector = SftpFilesConnector if slug == "cite-des-tilleuls" else SoapConnector
         written = landlord["connectors"]["erp"].items()
         settings = {name: value for name, value in written if name not in _OF_THE_HUB} | door_of(slug, sandbox)
         feeds = [
@@ -58,9 +59,11 @@ def bench_of(tmp_path: Path) -> BenchMaker:
 
 
 def door_of(slug: str, sandbox: Sandbox) -> dict[str, Any]:
-    """Address and secrets of one of a sandbox's two servers."""
-    door = sandbox.state["soap" if slug == "rives-doise" else "sftp"]
-    if slug == "rives-doise":
-        return {"wsdl": door["wsdl"], "password": (sandbox.folder / door["password_file"]).read_text().strip()}
+    """Address and secrets of one of a sandbox's servers."""
+    door = sandbox.state[DOORS[slug]]
+    if slug != "cite-des-tilleuls":
+        names = [name for name in ("password", "licence") if f"{name}_file" in door]
+        secrets = {name: (sandbox.folder / door[f"{name}_file"]).read_text().strip() for name in names}
+        return {"wsdl": door["wsdl"], **secrets}
     key = (sandbox.folder / door["key_file"]).read_text()
     return {"port": door["port"], "host_key": door["host_key"], "private_key": key}

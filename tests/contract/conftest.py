@@ -1,4 +1,4 @@
-"""Both landlords of the repository, on the bench against the sandbox's servers."""
+"""The landlords of the repository, on the bench against the sandbox's servers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from hub.sandbox import Sandbox
 
 LANDLORDS = Path(__file__).parents[2] / "landlords"
-_OF_THE_HUB = {"plugin", "network", "password", "private_key"}
+_OF_THE_HUB = {"plugin", "network", "password", "licence", "private_key"}
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +33,14 @@ def rives(sandbox: Sandbox) -> dict[str, Any]:
     """Settings that lead to the SOAP server of the sandbox."""
     password = (sandbox.folder / sandbox.state["soap"]["password_file"]).read_text().strip()
     return {**settings_of("rives-doise"), "wsdl": sandbox.state["soap"]["wsdl"], "password": password}
+
+
+@pytest.fixture(scope="session")
+def lakeside(sandbox: Sandbox) -> dict[str, Any]:
+    """Settings that lead to the Yardi-like server of the sandbox."""
+    door = sandbox.state["lakeside"]
+    secrets = {name: (sandbox.folder / door[f"{name}_file"]).read_text().strip() for name in ("password", "licence")}
+    return {**settings_of("lakeside-homes"), "wsdl": door["wsdl"], **secrets}
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,17 @@ from erp_connectors.soap import SoapConnector
 from hub.testing.erp_contract import ErpConnectorContract
 
 LANDLORD = tomllib.loads((Path(__file__).parents[2] / "landlords/rives-doise.toml").read_text())
+LEDGER = LANDLORD["feeds"]["ledger"]
+WINDOW = LEDGER | {
+    "mode": "window",
+    "covers": {"days": 60},
+    "arguments": LEDGER["arguments"] | {"DepuisLe": "{from}"},
+}
 
 
 class TestSoap(ErpConnectorContract):
     connector = SoapConnector
-    feeds = LANDLORD["feeds"]
+    feeds = LANDLORD["feeds"] | {"ledger_window": WINDOW}
     nowhere = {"wsdl": "http://127.0.0.1:9/?wsdl", "address": "http://127.0.0.1:9/"}
 
     @pytest.fixture(scope="class")

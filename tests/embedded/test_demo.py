@@ -18,17 +18,24 @@ ROOT = Path(__file__).parents[2]
 WORLD: dict[str, Any] = {
     "soap": {"port": 41001, "wsdl": "http://127.0.0.1:41001/erp/ServiceLocatif?wsdl"},
     "sftp": {"port": 41002, "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"},
+    "lakeside": {
+        "port": 41003,
+        "wsdl": "http://127.0.0.1:41003/lakeside/webservices/ItfResidentTransactions20.asmx?wsdl",
+    },
 }
 
 
 def test_the_landlords_files_get_the_sandboxs_addresses_keys_and_secrets(tmp_path: Path) -> None:
-    rives, tilleuls = demo.write_landlord_files(tmp_path, WORLD, source=ROOT / "landlords")
+    rives, tilleuls, lakeside = demo.write_landlord_files(tmp_path, WORLD, source=ROOT / "landlords")
 
     soap = tomllib.loads(rives.read_text())["connectors"]["erp"]
     sftp = tomllib.loads(tilleuls.read_text())["connectors"]["erp"]
     assert soap["wsdl"] == WORLD["soap"]["wsdl"]
     assert (rives.parent / soap["password"]["file"]).resolve() == tmp_path / "sandbox" / "secrets" / "rives_password"
     assert (sftp["port"], sftp["host_key"]) == (41002, WORLD["sftp"]["host_key"])
+    yardi = tomllib.loads(lakeside.read_text())["connectors"]["erp"]
+    licence = (lakeside.parent / yardi["licence"]["file"]).resolve()
+    assert (yardi["wsdl"], licence.name) == (WORLD["lakeside"]["wsdl"], "lakeside_licence")
     assert (rives.parent / sftp["private_key"]["file"]).resolve() == tmp_path / "sandbox" / "secrets" / "tilleuls_key"
 
 
@@ -44,10 +51,11 @@ def test_the_sandbox_keeps_its_ports_and_leaves_taken_ones() -> None:
         probe.close()
         state = {"soap": {"port": other}, "sftp": {"port": port}}
 
-        soap, sftp = demo.sandbox_ports(state)
+        ports = demo.sandbox_ports(state)
 
-    assert soap == other
-    assert sftp not in (port, soap)
+    assert ports["soap"] == other
+    assert port not in ports.values()
+    assert len(set(ports.values())) == len(ports) == 3
 
 
 def test_a_sandbox_state_cut_in_the_middle_counts_as_none(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
+from hub.errors import MappingError
 from hub.formats import read_json_lines
 
 
@@ -45,6 +48,11 @@ def test_lines_stay_exact_across_blocks() -> None:
     assert len(blocks) > 10
     assert [line for block in blocks for line in block.lines.to_pylist()] == list(range(1, 1_001))
     assert [value for block in blocks for value in block.table["a"].to_pylist()] == [str(n) for n in range(1_000)]
+
+
+def test_all_matches_of_a_path_are_refused_rather_than_taken_for_none() -> None:
+    with pytest.raises(MappingError, match="wants all matches"):
+        list(read_json_lines(io.BytesIO(b'{"a": [{"due": "1"}]}\n'), ["a.due[*]"], file="x.jsonl"))
 
 
 def test_half_a_character_refuses_its_line_by_column_and_a_pair_is_one_character() -> None:

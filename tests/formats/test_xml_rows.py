@@ -70,3 +70,37 @@ def test_hostile_or_cut_xml_is_refused_by_file_name() -> None:
     for document in (DOCUMENT[:-30], b"<!DOCTYPE r [<!ENTITY x 'y'>]>" + DOCUMENT, b"<html><br></html>"):
         with pytest.raises(InputRefusedError, match=r"reply\.xml"):
             read(document, "Contrat", ["@id"])
+
+
+ENTRIES = b"""<Property><Customer><ID>t1</ID><Entries><Charge><Detail><No>1</No><Due>5.00</Due></Detail></Charge>
+</Entries><Entries><Payment Type="Check"><Detail><No>1</No></Detail></Payment></Entries>
+<Entries><Charge><Detail><No>2</No><Due> 7.50
+ </Due></Detail></Charge></Entries><Entries><Charge><Detail><Due/></Detail></Charge></Entries></Customer></Property>"""
+
+
+def test_a_step_of_the_row_path_may_name_several_elements_and_a_row_knows_which_it_is_in() -> None:
+    (rows,) = read(ENTRIES, "Customer/Entries/Charge|Payment/Detail", ["../name()", "../@Type", "No", "../../../ID"])
+    assert [tuple(row.values()) for row in rows.table.to_pylist()] == [
+        ("Charge", None, "1", "t1"),
+        ("Payment", "Check", "1", "t1"),
+        ("Charge", None, "2", "t1"),
+        ("Charge", None, None, "t1"),
+    ]
+
+
+def test_the_element_that_repeats_may_have_several_names_too() -> None:
+    (rows,) = read(b"<a><Unit>1</Unit><unit>2</unit><UNIT>3</UNIT></a>", "Unit|unit", [".", "name()"])
+    assert rows.table.to_pydict() == {".": ["1", "2"], "name()": ["Unit", "unit"]}
+
+
+def test_a_column_may_take_every_match_below_the_row() -> None:
+    (rows,) = read(ENTRIES, "Customer", ["ID", "Entries/Charge/Detail/Due[*]", "Entries/Refund/Detail/Due[*]"])
+    assert rows.table.to_pylist() == [
+        {"ID": "t1", "Entries/Charge/Detail/Due[*]": "5.00\x1f7.50", "Entries/Refund/Detail/Due[*]": None}
+    ]
+
+
+@pytest.mark.parametrize("row_path", ["", "a//..", "Charge|", "a/@b", "a/|"])
+def test_a_row_path_that_names_nothing_is_refused(row_path: str) -> None:
+    with pytest.raises(MappingError, match="no list of element names"):
+        read(ENTRIES, row_path, ["ID"])

@@ -165,3 +165,34 @@ async def test_over_the_nights_when_the_clocks_change_every_slot_runs_once(house
         assert [slot.astimezone(ZoneInfo(PARIS)).date() for slot in slots] == [
             date(*begin) + timedelta(days=night) for night in range(1, nights + 1)
         ]
+
+
+async def test_a_day_and_two_hours_without_a_scheduler_are_made_up_for_once(house: Any) -> None:
+    """Over both nights when the clocks change and a month's end, two schedulers waking together."""
+    for zone, begin in ((PARIS, (2028, 3, 25)), (PARIS, (2028, 10, 28)), ("America/Santiago", (2028, 9, 2))):
+        for name, missed in (("daily 02:30, not daily 22:00-02:10", 1), ("every 60 minutes", 1)):
+            house.clock.instant = datetime(*begin, 12, 5, tzinfo=UTC)
+            async with house.as_landlord() as conn:
+                await conn.execute(text("delete from schedule"))
+                await conn.execute(text("delete from job"))
+            first = Plan.parse(name).next_after(house.now, zone, key=RIVES)
+            await _plan(house, RIVES, ScheduleRow(name, zone, ("ledger",), first))
+            house.clock.move(hours=26)
+            ticks = (tick(house.dispatch_engine, house.clock, CountingBell()) for _ in range(2))
+            assert sum(await asyncio.gather(*ticks)) == missed
+            assert len(await _asked(house)) == missed
+            (row,) = await _planned(house)
+            assert row.next_run == Plan.parse(name).next_after(house.now, zone, key=RIVES)
+            assert row.next_run > house.now
+
+
+async def test_a_run_that_waits_for_one_of_its_erps_does_not_stand_for_the_others(house: Any) -> None:
+    both = ScheduleRow("every 15 minutes", PARIS, ("contracts",), SLOT, connectors=("away", "erp"))
+    await _plan(house, RIVES, both)
+    await tick(house.dispatch_engine, house.clock, CountingBell())
+    for needs, asked in ((["away"], 2), (["away", "erp"], 2)):
+        async with house.as_landlord() as conn:
+            await conn.execute(text("update job set needs = :needs where state = 'ready'"), {"needs": needs})
+        house.clock.move(minutes=15)
+        await tick(house.dispatch_engine, house.clock, CountingBell())
+        assert asked == len(await _asked(house)), needs

@@ -169,7 +169,7 @@ def test_what_a_landlord_cannot_do_is_refused_with_a_reason(own: Sandbox) -> Non
         for what, one in MISBEHAVIOURS.items()
         for landlord, reason in (one.not_for or {}).items()
     ]
-    assert len(refused) == 3
+    assert len(refused) == 7
     for landlord, what, reason in refused:
         with pytest.raises(InvalidAskError, match=reason):
             ask(own, landlord, what)

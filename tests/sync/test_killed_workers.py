@@ -19,6 +19,9 @@ from typing import Any
 
 import pytest
 
+from hub.jobs import NoBell
+from hub.services.quarantine import retry
+
 SOAP, SFTP = "rives-doise", "cite-des-tilleuls"
 KILLS = 8
 BLOCKED = """
@@ -76,15 +79,22 @@ class Mortal:
         with self.house.admin() as conn:
             return conn.execute("select from job where state <> 'done'").fetchone() is None
 
-    async def is_blocked(self) -> bool:
+    async def is_blocked(self, table: str = "contract") -> bool:
         with self.house.admin() as conn:
-            return conn.execute(BLOCKED, ["contract"]).fetchone() is not None
+            return conn.execute(BLOCKED, [table]).fetchone() is not None
 
     @contextmanager
     def in_the_way_of_contracts(self) -> Iterator[None]:
         """Somebody else's lock, for which an apply waits in the middle of its transaction."""
         with self.house.admin() as conn, conn.transaction():
             conn.execute("lock table contract in share mode")
+            yield
+
+    @contextmanager
+    def in_the_way_of_settling(self) -> Iterator[None]:
+        """Refused lines can be locked, and what they say be applied; they cannot be settled."""
+        with self.house.admin() as conn, conn.transaction():
+            conn.execute("lock table quarantine in share mode")
             yield
 
     async def finish(self) -> None:
@@ -202,6 +212,27 @@ async def test_a_worker_killed_between_two_files_of_a_feed_leaves_the_second_to_
     (report,) = [one for one in run.feed_runs if one.feed == "ledger"]
     assert ("done", "applied", 2, before) == (run.state, report.state, len(report.files), report.added)
     assert home.truth(SFTP) == await home.holds(SFTP)
+
+
+async def test_a_worker_killed_between_applying_a_refused_line_and_settling_it_does_neither(home: Any) -> None:
+    """Its successor does both, once."""
+    count = "select count(*) from ledger_entry"
+    ((before,),) = await home.rows(SFTP, count)
+    await home.apply(SFTP, lambda text: text.replace('RBT = "refund"\n', 'RBT = "refund"\nRGL2 = "payment_cash"\n'))
+    mortal = Mortal(home)
+    queued = await retry(home.parts.engine, home.clock, NoBell(), SFTP, feed="ledger")
+    with mortal.in_the_way_of_settling():
+        mortal.start()
+        await mortal.until(partial(mortal.is_blocked, "quarantine"), "blocked")
+        mortal.kill()
+    assert [(before,)] == await home.rows(SFTP, count)
+    assert 2 == len(await home.quarantine(SFTP, "ledger"))
+
+    await mortal.finish()
+
+    assert [(before + 1,)] == await home.rows(SFTP, count)
+    assert ["BAD_DATE"] == [row.code for row in await home.quarantine(SFTP, "ledger")]
+    assert "1 quarantined line applied" == (await home.run(SFTP, queued.run_id)).feed_runs[0].note
 
 
 async def test_one_worker_reads_two_landlords_at_once(mortal: Mortal, evening: Any) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from hub.store.engine import scope
 
@@ -174,3 +175,21 @@ async def test_a_period_that_ends_before_it_begins_is_refused(api: Any, account_
 async def test_a_cursor_of_another_list_is_refused(api: Any, account_id: str, cursor: str) -> None:
     variables = {"id": account_id, "first": 2, "after": cursor}
     assert await api.codes(LEDGER, variables=variables) == ["INVALID_CURSOR"]
+
+
+async def test_a_landlord_may_have_tenants_see_what_the_entries_add_up_to(api: Any, world: Any) -> None:
+    async def seen() -> tuple[Any, Any]:
+        accounts = (await api.ask(ACCOUNTS))["viewer"]["accounts"]
+        (one,) = [each for each in accounts if each["number"] == "411-2"]
+        return one["balance"]["amount"], one["balanceOn"]
+
+    async def show(which: str) -> None:
+        async with scope(world.sync_engine, "rives") as conn:
+            await conn.execute(text("update landlord set balance = :which"), {"which": which})
+
+    assert ("-15.00", "2026-11-19") == await seen()
+    await show("summed")
+    try:
+        assert ("0.00", None) == await seen()
+    finally:
+        await show("of_record")

@@ -118,6 +118,7 @@ _describe(
         EntryKind.PAYMENT_TIP: "Payment by TIP SEPA slip.",
         EntryKind.PAYMENT_REJECTED: "A payment that the bank sent back.",
         EntryKind.REFUND: "Money paid back to the tenant.",
+        EntryKind.OPENING_BALANCE: "The balance carried forward (solde à nouveau): the running balance begins at it.",
         EntryKind.OTHER: "Anything else; its label says what.",
     },
 )

@@ -15,7 +15,9 @@ from hub.store.reads.reading import Reading
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """An account. `balance_cents` is the ERP's own where it gives one; sums are over the entries held, in cents.
+    """An account. `balance_cents` is the ERP's own where it gives one; sums are over the entries held, in cents, from
+    the last opening balance on (`opening_cents` is None where that is an entry). `truth`: of_record or summed, as the
+    landlord says which of the two tenants see.
 
     `due_debits_cents`: what has fallen due up to the day asked about; `credits_cents`: all credits, negative.
     `as_of`: when the older of its two feeds (accounts, ledger) was last read. `incomplete`: figures of it are refused.
@@ -35,24 +37,47 @@ class AccountRow:
     last_posted_on: date | None
     as_of: datetime | None
     incomplete: bool
+    truth: str = "of_record"
 
 
 # PostgreSQL sums a bigint as numeric; a landlord's whole ledger stays inside a bigint (hub.domain.money).
+# An opening balance (solde à nouveau) is no movement: the sum begins at the last one, on a line or with the account.
 _FIGURES = """
-    select count(*) as entries, max(e.posted_on) as last_posted_on,
-      cast(coalesce(sum(e.amount_cents), 0) as bigint) as entries_cents,
+    select count(*) as entries, max(e.posted_on) as last_posted_on, bool_or(line.id is not null) as begun,
+      cast(coalesce(sum(e.amount_cents) filter (where counts.yes), 0) as bigint) as entries_cents,
       cast(coalesce(sum(e.amount_cents) filter (
-        where e.amount_cents > 0 and coalesce(e.due_on, e.posted_on) <= :today), 0) as bigint) as due_debits_cents,
-      cast(coalesce(sum(e.amount_cents) filter (where e.amount_cents < 0), 0) as bigint) as credits_cents
+        where counts.yes and e.amount_cents > 0 and coalesce(e.due_on, e.posted_on) <= :today), 0) as bigint
+      ) as due_debits_cents,
+      cast(coalesce(sum(e.amount_cents) filter (where counts.yes and e.amount_cents < 0), 0) as bigint) as credits_cents
     from ledger_entry e
+    left join lateral (
+      select o.posted_on, o.source_sequence, o.id from ledger_entry o
+      where o.landlord_id = a.landlord_id and o.account_id = a.id and o.kind = 'opening_balance'
+        and o.missing_since is null and (a.opening_cents is null or a.opening_on is null or o.posted_on >= a.opening_on)
+      order by o.posted_on desc, o.source_sequence desc, o.id desc limit 1) as line on true
+    cross join lateral (
+      select case when line.id is null
+        then a.opening_cents is null or a.opening_on is null or e.posted_on >= a.opening_on
+        else (e.posted_on, e.source_sequence, e.id) >= (line.posted_on, line.source_sequence, line.id) end as yes
+    ) as counts
     where e.landlord_id = a.landlord_id and e.account_id = a.id and e.missing_since is null"""
+_OPENING = "case when figures.begun then null else a.opening_cents end"
+_TRUTH = "(select l.balance from landlord l where l.landlord_id = a.landlord_id)"
 _AS_OF = """(
     select min(f.as_of) from feed_state f
     where f.landlord_id = a.landlord_id and f.source = a.source and f.stream in ('accounts', 'ledger_entries'))"""
 _INCOMPLETE = """exists (
     select from account_gap g where g.landlord_id = a.landlord_id and g.account_id = a.id)"""
 _SUMS = ("entries", "entries_cents", "due_debits_cents", "credits_cents", "last_posted_on")
-_COLUMNS = listed(AccountRow, "a", as_of=_AS_OF, incomplete=_INCOMPLETE, **{name: f"figures.{name}" for name in _SUMS})
+_COLUMNS = listed(
+    AccountRow,
+    "a",
+    as_of=_AS_OF,
+    incomplete=_INCOMPLETE,
+    opening_cents=_OPENING,
+    truth=_TRUTH,
+    **{name: f"figures.{name}" for name in _SUMS},
+)
 _ORDER = "a.kind <> 'rent', a.number, a.id"
 
 _OF_CONTRACTS = text(f"""

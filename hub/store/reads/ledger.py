@@ -64,13 +64,40 @@ class StatementRow:
 
 
 def _balanced(accounts: str) -> str:
-    """The entries of some accounts (an SQL condition on `e.account_id`), each with its running balance."""
+    """The entries of some accounts (an SQL condition on `e.account_id`), each with its running balance.
+
+    The balance begins at each opening balance (*solde à nouveau*), on a line (`lines`: how many so far) or with the
+    account (`after` its day), whatever came before: nothing is counted twice. Before the first one it is worked out
+    backwards from it, so that entries of an earlier year keep the balance they left behind.
+    """
+    order = "g.posted_on, g.source_sequence, g.id"
     return f"""
-        select e.*, cast(coalesce(a.opening_cents, 0) + sum(e.amount_cents) over (
-          partition by e.account_id order by e.posted_on, e.source_sequence, e.id) as bigint) as running_cents
-        from ledger_entry e
-        join account a on a.landlord_id = e.landlord_id and a.id = e.account_id
-        where e.account_id {accounts} and e.missing_since is null"""
+        select r.*, cast(r.upto_cents + case
+            when r.lines = 0 and not r.after then coalesce(r.next_cents - r.all_cents, 0)
+            when r.first_kind = 'opening_balance' then 0
+            else r.account_cents end as bigint) as running_cents
+        from (
+          select g.*,
+            sum(g.amount_cents) over (part order by {order}) as upto_cents,
+            sum(g.amount_cents) over part as all_cents,
+            first_value(g.kind) over (part order by {order}) as first_kind,
+            case when g.line_on < coalesce(g.account_on, 'infinity') or g.account_cents is null
+              then g.line_cents else g.account_cents end as next_cents
+          from (
+            select e.*, a.opening_on as account_on, a.opening_cents as account_cents,
+              count(*) filter (where e.kind = 'opening_balance') over upto as lines,
+              a.opening_cents is not null and (a.opening_on is null or e.posted_on >= a.opening_on) as after,
+              min(e.posted_on) filter (where e.kind = 'opening_balance') over whole as line_on,
+              (array_agg(e.amount_cents) filter (where e.kind = 'opening_balance') over whole)[1] as line_cents
+            from ledger_entry e
+            join account a on a.landlord_id = e.landlord_id and a.id = e.account_id
+            where e.account_id {accounts} and e.missing_since is null
+            window upto as (partition by e.account_id order by e.posted_on, e.source_sequence, e.id),
+              whole as (partition by e.account_id order by e.posted_on, e.source_sequence, e.id
+                rows between unbounded preceding and unbounded following)
+          ) as g
+          window part as (partition by g.account_id, g.lines, g.after)
+        ) as r"""
 
 
 def _pages(*, newest_first: bool) -> TextClause:
@@ -93,23 +120,26 @@ def _pages(*, newest_first: bool) -> TextClause:
 
 _NEWEST_FIRST, _OLDEST_FIRST = _pages(newest_first=True), _pages(newest_first=False)
 
+_MOVES = "b.posted_on between :from_on and :to_on and b.kind <> 'opening_balance'"
 _IN_ACCOUNTS = "in (select named.account_id from ledger_entry named where named.id = any(cast(:ids as uuid[])))"
 _BY_IDS = text(f"""
     select {listed(EntryRow, "b")} from ({_balanced(_IN_ACCOUNTS)}) as b where b.id = any(cast(:ids as uuid[]))""")
 
-_STATEMENTS = text("""
-    select a.id,
-      cast(coalesce(a.opening_cents, 0) + coalesce(sum(e.amount_cents) filter (
-        where e.posted_on < :from_on), 0) as bigint),
-      cast(coalesce(sum(e.amount_cents) filter (
-        where e.posted_on >= :from_on and e.amount_cents > 0), 0) as bigint),
-      cast(coalesce(sum(e.amount_cents) filter (
-        where e.posted_on >= :from_on and e.amount_cents < 0), 0) as bigint)
-    from account a
-    left join ledger_entry e on e.landlord_id = a.landlord_id and e.account_id = a.id
-      and e.missing_since is null and e.posted_on <= :to_on
-    where a.id = any(cast(:ids as uuid[]))
-    group by a.landlord_id, a.id""")
+_STATEMENTS = text(f"""
+    select asked.id, cast(coalesce(s.closing_cents, s.before_cents, asked.opening_cents, 0)
+        - coalesce(s.debits_cents, 0) - coalesce(s.credits_cents, 0) as bigint),
+      cast(coalesce(s.debits_cents, 0) as bigint), cast(coalesce(s.credits_cents, 0) as bigint)
+    from account asked
+    cross join lateral (
+      select
+        sum(b.amount_cents) filter (where {_MOVES} and b.amount_cents > 0) as debits_cents,
+        sum(b.amount_cents) filter (where {_MOVES} and b.amount_cents < 0) as credits_cents,
+        (array_agg(b.running_cents order by b.posted_on desc, b.source_sequence desc, b.id desc) filter (
+          where b.posted_on <= :to_on))[1] as closing_cents,
+        (array_agg(b.running_cents - case when b.kind = 'opening_balance' then 0 else b.amount_cents end
+          order by b.posted_on, b.source_sequence, b.id))[1] as before_cents
+      from ({_balanced("= asked.id")}) as b) as s
+    where asked.id = any(cast(:ids as uuid[]))""")
 
 
 async def pages(

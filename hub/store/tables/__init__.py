@@ -17,6 +17,7 @@ from hub.store.tables.telling import alert, told
 from hub.store.tables.work import (
     account_gap,
     artifact,
+    balance_difference,
     breaker,
     feed_run,
     feed_state,
@@ -34,6 +35,7 @@ __all__ = [
     "account_gap",
     "alert",
     "artifact",
+    "balance_difference",
     "blob",
     "breaker",
     "connector_secret",

@@ -13,6 +13,13 @@ landlord = landlord_table(
     Column("locale", Text, nullable=False),
     Column("time_zone", Text, nullable=False),
     Column("hosts", ARRAY(Text), nullable=False, server_default="{}"),
+    Column(
+        "balance",
+        Text,
+        nullable=False,
+        server_default="of_record",
+        comment="of_record | summed: which of the two tenants see",
+    ),
     Column("created_at", DateTime(timezone=True), nullable=False),
     key=(),
     person=ANYONE,

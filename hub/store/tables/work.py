@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, Text, Uuid, text
+from sqlalchemy import BigInteger, Column, Date, DateTime, Identity, Index, Integer, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from hub.store.tables.base import landlord_table, refers
@@ -142,6 +142,7 @@ feed_state = landlord_table(
     Column("generation", BigInteger, nullable=False, server_default="0"),
     Column("last_good_run", BigInteger),
     Column("as_of", DateTime(timezone=True), comment="when the last good data was read at the source"),
+    Column("sequence", Text, comment="period and number of the last input applied, of feeds that count them"),
     key=("feed",),
     person="anyone",
     comment="A feed's checkpoint, written in the transaction that applies its rows.",
@@ -243,4 +244,16 @@ hold = landlord_table(
     Index(None, "landlord_id", "superseded_by_run"),
     key=("id",),
     comment="Data that waits for a person: open | approved (to be applied) | applied | rejected | superseded.",
+)
+
+balance_difference = landlord_table(
+    "balance_difference",
+    Column("account_id", Uuid, nullable=False),
+    Column("balance_on", Date, nullable=False),
+    Column("of_record_cents", BigInteger, nullable=False),
+    Column("summed_cents", BigInteger, nullable=False),
+    Column("found_at", DateTime(timezone=True), nullable=False),
+    refers(["account_id"], "account"),
+    key=("account_id",),
+    comment="Accounts whose own balance in the ERP is not what their entries add up to, at the end of its own day.",
 )

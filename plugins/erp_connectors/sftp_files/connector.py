@@ -40,7 +40,7 @@ class SftpFilesConnector(FileSource[SftpSettings]):
     summary: ClassVar[str] = "Files an ERP drops on an SFTP server: CSV, fixed width, XML, JSON lines, PDF bundles"
     settings_model = SftpSettings
     feed_settings_model = FileFeed
-    capabilities = Capabilities(pull={stream: Pull(snapshot=True, delta=True) for stream in Stream})
+    capabilities = Capabilities(pull={stream: Pull(snapshot=True, delta=True, window=True) for stream in Stream})
     needs_mapping = True
 
     _session: SftpSession | None = None

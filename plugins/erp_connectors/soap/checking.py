@@ -97,8 +97,8 @@ def _operations(connector: SoapConnector, feeds: Sequence[Feed]) -> str:
 
 
 def _log_in(connector: SoapConnector) -> str:
-    with connector.call(connector.settings.probe or "", {}) as reply:
-        reply.read()
+    with tempfile.TemporaryDirectory(prefix="check-", dir=connector.context.folder) as folder:
+        connector.probe(_Scratch(Path(folder)))
     return f"as {connector.settings.user}" if connector.settings.user else "without a user"
 
 

@@ -48,7 +48,9 @@ class SoapConnector(CallSource[SoapSettings]):
     summary: ClassVar[str] = "ERPs that answer SOAP calls, described by a WSDL"
     settings_model = SoapSettings
     feed_settings_model = CallFeed
-    capabilities = Capabilities(pull={stream: Pull(snapshot=True, delta=True) for stream in _WITHOUT_FILES})
+    capabilities = Capabilities(
+        pull={stream: Pull(snapshot=True, delta=True, window=True) for stream in _WITHOUT_FILES}
+    )
     needs_mapping = True
 
     _http: HttpSession | None = None
@@ -120,8 +122,11 @@ class SoapConnector(CallSource[SoapSettings]):
     def call(self, operation: str, arguments: Mapping[str, Any]) -> SoapReply:
         """One call, within its total deadline and at the agreed pace."""
         self._pace = self._pace or Pace(self.settings.calls_per_minute, self.context.state, self.context.clock)
+        common = {name: value for name, value in self._common().items() if name in self.client().takes(operation)}
         self._pace.wait(operation)
-        return self.client().call(operation, arguments, deadline=Deadline(self.context.network.total_seconds))
+        return self.client().call(
+            operation, {**common, **arguments}, deadline=Deadline(self.context.network.total_seconds)
+        )
 
     def _auth(self) -> BasicAuth | UsernameToken | None:
         own = self.settings
@@ -147,13 +152,20 @@ class SoapConnector(CallSource[SoapSettings]):
         values = next(self._loops(asking), {})
         values = {**values, **Pager(asking.settings.pages, asking.settings.operation).values}
         _, marks, _ = self._reply(asking, values)
-        self._judge(asking, marks, asking.settings.operation)
+        self._judge(marks, asking.settings.operation, silence=asking.settings.silence)
         return marks.rows
+
+    def probe(self, spool: Spool) -> None:
+        """Log in with the probe. Raises what its answer means."""
+        own = self.settings
+        reply, _ = self._save(spool, "probe.xml", own.probe or "", {})
+        if own.probe_rows:
+            self._judge(self._marks(reply, rows=own.probe_rows), own.probe or "", silence="misconfigured")
 
     def _loops(self, asking: Asking) -> Iterator[dict[str, Any]]:
         """What is the same for all pages of one answer: the value of the loop, the date range."""
         for value in self._loop_values(asking):
-            for dates in ranges(asking.settings, asking.progress, asking.today):
+            for dates in ranges(asking.settings, asking.progress, asking.today, asking.feed.window):
                 yield {**value, **dates}
 
     def _loop_values(self, asking: Asking) -> Iterator[dict[str, Any]]:
@@ -161,10 +173,11 @@ class SoapConnector(CallSource[SoapSettings]):
         if loop is None or loop.operation is None:
             yield from [{loop.name: value} for value in loop.values] if loop else [{}]
             return
-        reply, _ = self._save(asking, loop.operation, self._filled(asking, loop.arguments, {}))
+        arguments = self._filled(asking, loop.arguments, {})
+        reply, _ = self._save(asking.spool, asking.next_name(), loop.operation, arguments)
         rows = loop.rows or ""
         marks = self._marks(reply, rows=rows)
-        if not self._judge(asking, marks, loop.operation):
+        if not self._judge(marks, loop.operation, silence=asking.settings.silence):
             return
         columns = tuple(dict.fromkeys((loop.path, *loop.only)))
         with reply.open() as stream:
@@ -179,7 +192,7 @@ class SoapConnector(CallSource[SoapSettings]):
         pager, before, more = Pager(asking.settings.pages, asking.settings.operation), "", True
         while more:
             reply, marks, digest = self._reply(asking, {**values, **pager.values})
-            if self._judge(asking, marks, asking.settings.operation):
+            if self._judge(marks, asking.settings.operation, silence=asking.settings.silence):
                 yield from self._rows(asking, reply)
             more = pager.turn(marks, digest=digest, before=before)
             before = digest
@@ -187,7 +200,8 @@ class SoapConnector(CallSource[SoapSettings]):
     def _reply(self, asking: Asking, values: Mapping[str, Any]) -> tuple[Spooled, Marks, str]:
         """One page: asked for, kept in the spool, looked through."""
         own = asking.settings
-        reply, digest = self._save(asking, own.operation, self._filled(asking, own.arguments, values))
+        arguments = self._filled(asking, own.arguments, values)
+        reply, digest = self._save(asking.spool, asking.next_name(), own.operation, arguments)
         paging = own.pages.path if own.pages else None
         return reply, self._marks(reply, rows=own.rows, paging=paging, namespace=own.namespace), digest
 
@@ -195,23 +209,29 @@ class SoapConnector(CallSource[SoapSettings]):
         messages, limit = self.settings.message_path, self.context.network.max_bytes
         return read_marks(reply, rows=rows, messages=messages, paging=paging, namespace=namespace, max_bytes=limit)
 
-    def _judge(self, asking: Asking, marks: Marks, operation: str) -> bool:
-        known, silence = self.settings.messages, asking.settings.silence
-        return judge(marks, known, operation=operation, silence=silence, secrets=self.secrets())
+    def _judge(self, marks: Marks, operation: str, *, silence: str) -> bool:
+        return judge(marks, self.settings.messages, operation=operation, silence=silence, secrets=self.secrets())
 
-    def _save(self, asking: Asking, operation: str, arguments: Mapping[str, Any]) -> tuple[Spooled, str]:
-        name, digest = asking.next_name(), hashlib.sha256()
-        with self.call(operation, arguments) as reply, asking.spool.create(name) as sink:
+    def _save(self, spool: Spool, name: str, operation: str, arguments: Mapping[str, Any]) -> tuple[Spooled, str]:
+        digest = hashlib.sha256()
+        with self.call(operation, arguments) as reply, spool.create(name) as sink:
             while data := reply.read(_CHUNK):
                 sink.write(data)
                 digest.update(data)
-        return asking.spool.get(name), digest.hexdigest()
+        return spool.get(name), digest.hexdigest()
 
     def _rows(self, asking: Asking, reply: Spooled) -> Iterator[Batch]:
         return _read(asking.feed, asking.settings, reply, asking.progress)
 
+    def _common(self) -> dict[str, Any]:
+        """What every call is sent with."""
+        return self._fill(self.settings.arguments, {"today": today(self.context.clock, self.context.time_zone)})
+
     def _filled(self, asking: Asking, template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-        known = {"cursor": asking.progress.since, "today": asking.today, "user": self.settings.user, **values}
+        return self._fill(template, {"cursor": asking.progress.since, "today": asking.today, **values})
+
+    def _fill(self, template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+        known = {"user": self.settings.user, **values}
 
         def look_up(name: str, spec: str | None) -> Any:
             if name != "secret":

@@ -12,6 +12,7 @@ from erp_connectors.soap.reply import Marks
 from erp_connectors.soap.settings import CallFeed, Cursor, Pages
 from erp_connectors.soap.template import windows
 from hub.domain.clock import Clock
+from hub.domain.modes import Days
 from hub.errors import InputRefusedError, MisconfiguredError, SettingsError
 from hub.ports import State
 
@@ -125,15 +126,17 @@ class Progress:
         return start
 
 
-def ranges(settings: CallFeed, progress: Progress, today: date) -> Iterator[dict[str, date]]:
-    """The date ranges to ask for, or one empty one."""
+def ranges(settings: CallFeed, progress: Progress, today: date, days: Days | None = None) -> Iterator[dict[str, date]]:
+    """The date ranges to ask for, or one empty one. `days`: those a feed in window mode is to be complete for."""
     if settings.window is None:
-        yield {}
+        yield {"from": days.first, "to": days.last} if days else {}
         return
     start = settings.window.start
+    if days is not None:
+        start, today = max(start, days.first), days.last
     if isinstance(progress.since, date):
         start = max(start, progress.since)
-    for first, last in windows(start, today, settings.window.days):
+    for first, last in windows(start, today + timedelta(days=settings.window.ahead_days), settings.window.days):
         yield {"from": first, "to": last}
 
 

@@ -10,6 +10,7 @@ from lxml import etree
 
 from erp_connectors.soap.settings import Message
 from hub.errors import HubError, InputRefusedError, MisconfiguredError, RetryableError, TerminalError
+from hub.formats import elements_at, row_steps
 from hub.ports import Spooled
 from hub.wire import Fault, classify_fault, iter_elements, local_name
 
@@ -42,12 +43,12 @@ def read_marks(
 
     Raises InputRefusedError for rows of another `namespace` than the one asked for.
     """
-    marks, (outer, *inner) = Marks(), rows.split("/")
-    names = {outer, *(path.rpartition("/")[2] for path in (messages, paging) if path)}
+    marks, (outer, *inner) = Marks(), row_steps(rows)
+    names = {*outer, *(path.rpartition("/")[2] for path in (messages, paging) if path)}
     with spooled.open() as stream:
         for element in iter_elements(stream, *sorted(names), what=spooled.name, max_element_bytes=max_bytes):
-            if local_name(element) == outer:
-                found = _descend([element], inner)
+            if local_name(element) in outer:
+                found = list(elements_at([element], inner))
                 marks.rows += len(found)
                 _check_namespace(found, namespace, spooled.name)
                 continue
@@ -95,12 +96,6 @@ def meaning(text: str, known: Sequence[Message]) -> str | None:
 
 def _path(element: etree._Element) -> str:
     return "".join(f"/{local_name(step)}" for step in (*reversed(list(element.iterancestors())), element))
-
-
-def _descend(elements: list[etree._Element], names: Sequence[str]) -> list[etree._Element]:
-    for name in names:
-        elements = [child for element in elements for child in element if local_name(child) == name]
-    return elements
 
 
 def _check_namespace(rows: Sequence[etree._Element], wanted: str | None, file: str) -> None:

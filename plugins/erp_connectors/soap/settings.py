@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
@@ -53,12 +54,25 @@ class SoapSettings(ConnectorSettings):
     )
     message_path: str = setting("Where a reply that is a refusal says why", default="Messages/Message")
     messages: tuple[Message, ...] = setting("What those texts mean", default=())
-    probe: str | None = setting("An operation without arguments, for `check` to log in with", default=None)
+    arguments: dict[str, Any] = setting(
+        "Sent with every call whose operation takes them, a feed's own in their place; may hold {today}, {user}, "
+        "{secret:password}",
+        default={},
+    )
+    probe: str | None = setting("An operation that needs no other arguments, for `check` to log in with", default=None)
+    probe_rows: RowPath | None = setting(
+        "What its answer holds, for services that answer a wrong login with nothing", default=None
+    )
 
     @model_validator(mode="after")
     def _login_complete(self) -> Self:
         if self.auth in ("basic", "wsse_text", "wsse_digest") and (self.user is None or self.password is None):
             raise ValueError(f'auth = "{self.auth}" needs user and password')
+        return self
+
+    @model_validator(mode="after")
+    def _placeholders_known(self) -> Self:
+        check_placeholders(self.arguments, ("today", "user", "secret"))
         return self
 
 
@@ -87,6 +101,7 @@ class Window(_Part):
 
     days: int = setting("Length of one piece", gt=0)
     start: date = setting("The first day the service holds anything of")
+    ahead_days: int = setting("Days after today to ask for too: what is entered ahead of its date", default=0, ge=0)
 
 
 class Loop(_Part):
@@ -123,7 +138,8 @@ class CallFeed(FeedSettings):
         default={},
     )
     rows: RowPath = setting(
-        "The element that is a row, by its path from the one that repeats (memory holds one of these)",
+        "The element that is a row, by its path from the one that repeats (memory holds one of these); a step may name "
+        "several: Charge|Payment",
         example="Contrat/Parties/Partie",
     )
     namespace: str | None = setting(
@@ -140,10 +156,14 @@ class CallFeed(FeedSettings):
 
     @model_validator(mode="after")
     def _placeholders_known(self) -> Self:
-        known = {*PLACEHOLDERS, *([self.for_each.name] if self.for_each else [])}
-        for name, spec in placeholders(self.arguments):
-            if name not in known:
-                raise ValueError(f"{{{name}}} is not known in arguments: there are {', '.join(sorted(known))}")
-            if name == "secret" and spec not in SECRETS:
-                raise ValueError(f"there is no secret {spec!r}: there are {', '.join(SECRETS)}")
+        check_placeholders(self.arguments, {*PLACEHOLDERS, *([self.for_each.name] if self.for_each else [])})
         return self
+
+
+def check_placeholders(arguments: Mapping[str, Any], known: Collection[str]) -> None:
+    """Raises ValueError for a placeholder that nothing fills."""
+    for name, spec in placeholders(arguments):
+        if name not in known:
+            raise ValueError(f"{{{name}}} is not known in arguments: there are {', '.join(sorted(known))}")
+        if name == "secret" and spec not in SECRETS:
+            raise ValueError(f"there is no secret {spec!r}: there are {', '.join(SECRETS)}")
