@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from hub.config import Settings
 from hub.domain.clock import Clock, SystemClock
 from hub.errors import SettingsError
-from hub.jobs import Bell, JobRuntime, NoBell, WorkerParts
+from hub.jobs import RUN_KIND, Bell, JobRuntime, NoBell, WorkerParts
 from hub.jobs.metrics import JobMetrics
 from hub.registry import Registry
 from hub.services.download import link_key
@@ -21,6 +21,7 @@ from hub.store.engine import make_engine, role_url
 from hub.store.handles import Engine
 from hub.store.roles import Role
 from hub.store.vault import Vault
+from hub.sync.dead_run import end_run_of_dead_job
 from hub.sync.night import handle_sync
 from hub.sync.parts import SyncParts
 from hub.telling.alerts import NOTIFY_KIND, NOTIFY_QUEUE
@@ -114,6 +115,7 @@ def build_worker(settings: Settings, *, bell: Bell | None = None, clock: Clock |
         bell=bell or NoBell(),
         metrics=JobMetrics(shown),
         lease_seconds=LEASE_SECONDS,
+        on_death={RUN_KIND: partial(end_run_of_dead_job, clock=clock)},
     )
     close = _closing(bell, dispatch, sync.engine)
     return WorkerParts(runtime=runtime, slots=SLOTS, close=close, rounds=partial(make_round, telling))

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from hub.cli import balances, connectors, demo, holds, notify, operate, quarantine, sandbox, up, versions
+from hub.cli import balances, connectors, demo, holds, notify, operate, quarantine, sandbox, status, up, versions
 from hub.errors import HubError
 
 
@@ -20,7 +20,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for commands in (up, demo, operate, connectors, balances, holds, quarantine, versions, sandbox, notify):
+    for commands in (up, demo, operate, status, connectors, balances, holds, quarantine, versions, sandbox, notify):
         commands.register(app)
     return app
 

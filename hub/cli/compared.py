@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from hub.cli.output import console, print_json
+from hub.cli.reports import counted as number_of
 
 if TYPE_CHECKING:
     from hub.bootstrap import OperatorParts
@@ -47,7 +48,7 @@ def print_against_held(found: AgainstHeld, *, as_json: bool) -> None:
         like = f"   {', '.join(keys)}{', …' if count > len(keys) else ''}" if keys else ""
         console.print(escape(f"  {count:>9,}  {what}{like}"), soft_wrap=True)
     for field in told.fields:
-        console.print(escape(f"\n  {field.field} would change in {field.rows:,} rows"))
+        console.print(escape(f"\n  {field.field} would change in {number_of(field.rows, 'row')}"))
         for one in field.samples:
             console.print(escape(f"    {one.key}: {_value(one.held)} → {_value(one.staged)}"), soft_wrap=True)
     _print_refused(found)
@@ -64,6 +65,6 @@ def _print_refused(found: AgainstHeld) -> None:
     for (code, field), count in counted.most_common(_SHOWN):
         first = next(one for one in found.refused if (one.code, one.field) == (code, field))
         line = f", first in line {first.line}" if first.line else ""
-        console.print(escape(f"\n  {code} in {count:,} rows{line}: {first.message}"), soft_wrap=True)
+        console.print(escape(f"\n  {code} in {number_of(count, 'row')}{line}: {first.message}"), soft_wrap=True)
     if found.refused and found.comparison.missing:
         console.print("\n  while rows are refused, none is marked missing", soft_wrap=True)

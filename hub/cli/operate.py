@@ -129,18 +129,16 @@ def runs_list(
 
 
 def runs_show(
-    landlord: Landlord, run: Annotated[int, typer.Argument(help="The run's number.")], json: AsJson = False
+    landlord: Landlord,
+    run: Annotated[int | None, typer.Argument(help="The run's number; the latest if none is named.")] = None,
+    json: AsJson = False,
 ) -> None:
     """One run, feed by feed, and what to do next."""
     from hub.cli.reports import print_run
-    from hub.services.start_sync import watch_run
+    from hub.cli.watching import look_at_run
 
-    async def show(parts: OperatorParts) -> None:
-        await _slugs(parts, landlord)
-        found = await watch_run(parts.sync.engine, landlord, run)
-        print_run(landlord, found, await _served_as_of(parts, landlord, found.feeds), as_json=json)
-
-    _run(show)
+    found, as_of, waits_for = _run(lambda parts: look_at_run(parts, landlord, run))
+    print_run(landlord, found, as_of, waits_for=waits_for, as_json=json)
 
 
 def plugins(json: AsJson = False) -> None:
@@ -320,15 +318,6 @@ async def _slugs(parts: OperatorParts, landlord: str | None) -> list[str]:
     from hub.services.known_landlords import landlord_slugs
 
     return await landlord_slugs(parts.sync.engine, landlord)
-
-
-async def _served_as_of(parts: OperatorParts, landlord: str, feeds: Sequence[str]) -> dict[str, Any]:
-    from hub.store.engine import scope
-    from hub.store.feed_states import get_feed_state
-
-    async with scope(parts.sync.engine, landlord, readonly=True) as conn:
-        states = {feed: await get_feed_state(conn, landlord=landlord, feed=feed) for feed in feeds}
-    return {feed: state.as_of for feed, state in states.items() if state is not None}
 
 
 async def _dead(parts: OperatorParts, landlord: str | None, limit: int) -> list[dict[str, Any]]:

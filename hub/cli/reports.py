@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from hub.cli.output import console, print_json, print_rows
 from hub.cli.progress import LABEL
+from hub.domain.breaker import Breaker
 from hub.domain.money import to_decimal
 from hub.ports import Finding
 from hub.registry import Registry
@@ -55,7 +56,19 @@ def _listed(what: str, counts: Mapping[str, int]) -> str:
 
 def _in_state(run: Run, state: str) -> str:
     feeds = [report.feed for report in run.feed_runs if report.state == state]
-    return f"{state}: {', '.join(feeds[:3])}{f' and {len(feeds) - 3} more' if len(feeds) > 3 else ''}" if feeds else ""
+    return f"{state}: {_named(feeds)}" if feeds else ""
+
+
+def _named(feeds: Sequence[str]) -> str:
+    return f"{', '.join(feeds[:3])}{f' and {len(feeds) - 3} more' if len(feeds) > 3 else ''}"
+
+
+def doing(run: Run) -> str:
+    """What a run that goes on is at: `reading sites since 04:31:12`."""
+    at_work = [report for report in run.feed_runs if report.state == "reading" and report.started_at is not None]
+    if run.state != "running" or not at_work:
+        return ""
+    return f"reading {at_work[-1].feed} since {at_work[-1].started_at:%H:%M:%S}"
 
 
 def counted(number: int, thing: str) -> str:
@@ -64,13 +77,16 @@ def counted(number: int, thing: str) -> str:
 
 
 def problems(landlord: str, run: Run) -> list[str]:
-    """A line for each feed that is not up to date, and what to do."""
-    lines = []
+    """A line for each reason why feeds are not up to date, and what to do."""
+    alike: dict[tuple[str, str | None, str | None], list[str]] = {}
     for report in run.feed_runs:
-        if report.state not in _GOOD:
-            lines.append(escape(f"{report.feed} {report.state}: {report.error}"))
-            if report.hint:
-                lines.append(escape(f"  → {report.hint}"))
+        if report.state not in _GOOD and report.error is not None:
+            alike.setdefault((report.state, report.error, report.hint), []).append(report.feed)
+    lines = []
+    for (state, error, hint), feeds in alike.items():
+        lines.append(escape(f"{_named(feeds)} {state}: {error}"))
+        if hint:
+            lines.append(escape(f"  → {hint}"))
     if run.state == "failed" and not run.feed_runs:
         lines.append(could_not_begin(landlord))
     return lines
@@ -84,7 +100,7 @@ def print_runs(runs: Sequence[tuple[str, Run]], *, as_json: bool) -> None:
             "asked_at_UTC": run.queued_at,
             "asked_by": run.asked_by,
             "state": run.state,
-            "result": figures(run),
+            "result": "   ".join(part for part in (figures(run), doing(run)) if part),
         }
         for landlord, run in runs
     ]
@@ -95,11 +111,18 @@ def print_runs(runs: Sequence[tuple[str, Run]], *, as_json: bool) -> None:
     print_rows(rows, columns, as_json=False, empty="nothing was synced yet: housing-hub sync LANDLORD")
 
 
-def print_run(landlord: str, run: Run, as_of: Mapping[str, datetime | None], *, as_json: bool) -> None:
+def print_run(
+    landlord: str,
+    run: Run,
+    as_of: Mapping[str, datetime | None],
+    *,
+    waits_for: Mapping[str, Breaker] | None = None,
+    as_json: bool,
+) -> None:
     if as_json:
-        print_json({"landlord": landlord, **asdict(run), "served_as_of": as_of})
+        print_json({"landlord": landlord, **asdict(run), "served_as_of": as_of, "waits_for": sorted(waits_for or ())})
         return
-    for line in run_text(landlord, run, as_of):
+    for line in run_text(landlord, run, as_of, waits_for or {}):
         console.print(escape(line), soft_wrap=True)
 
 

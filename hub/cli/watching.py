@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -12,9 +13,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from hub.cli.output import console
 from hub.cli.progress import timed
 from hub.cli.reports import figures, problems
+from hub.domain.breaker import Breaker
+from hub.errors import NotFoundError
+from hub.services.known_landlords import landlord_slugs
 from hub.services.start_sync import next_try, watch_run
+from hub.store.breaker_rows import breakers_waited_for
 from hub.store.engine import scope
+from hub.store.feed_states import get_feed_state
 from hub.store.run_rows import Run, list_runs
+from hub.telling.run_text import goes_on
 
 if TYPE_CHECKING:
     from hub.bootstrap import OperatorParts
@@ -42,7 +49,30 @@ async def watch(parts: OperatorParts, landlord: str, run_id: int) -> bool:
     line = timed(f"sync {landlord:<20} {figures(run) or run.state}", _took(run))
     console.print(f"  {line}", soft_wrap=True)
     told.problems(run, again=True)
+    await told.goes_on(run)
     return run.state == "done"
+
+
+async def look_at_run(
+    parts: OperatorParts, landlord: str, run_id: int | None
+) -> tuple[Run, dict[str, datetime | None], dict[str, Breaker]]:
+    """A run (the latest if none is named), when the data tenants see of its feeds was true, and the ERPs it waits for.
+
+    Raises NotFoundError.
+    """
+    engine = parts.sync.engine
+    await landlord_slugs(engine, landlord)
+    if run_id is None:
+        async with scope(engine, landlord, readonly=True) as conn:
+            latest = await list_runs(conn, limit=1)
+        if not latest:
+            raise NotFoundError(f"nothing of {landlord} was synced yet", hint=f"`housing-hub sync {landlord} --wait`")
+        run_id = latest[0].id
+    run = await watch_run(engine, landlord, run_id)
+    async with scope(engine, landlord, readonly=True) as conn:
+        states = {feed: await get_feed_state(conn, landlord=landlord, feed=feed) for feed in run.feeds}
+        waits_for = await breakers_waited_for(conn, landlord=landlord, run_id=run.id)
+    return run, {feed: state.as_of for feed, state in states.items() if state is not None}, waits_for
 
 
 @dataclass(slots=True)
@@ -72,6 +102,13 @@ class _Told:
                     soft_wrap=True,
                 )
 
+    async def goes_on(self, run: Run) -> None:
+        """Say of a run that failed for want of an answer that it is not given up."""
+        async with scope(self.parts.sync.engine, self.landlord, readonly=True) as conn:
+            waits_for = await breakers_waited_for(conn, landlord=self.landlord, run_id=run.id)
+        for line in goes_on(self.landlord, waits_for):
+            console.print(f"    {line}", soft_wrap=True, markup=False)
+
     def problems(self, run: Run, *, again: bool = False) -> None:
         """Say what is wrong now, unless that was said last."""
         lines = problems(self.landlord, run)
@@ -85,7 +122,8 @@ async def _why_waiting(parts: OperatorParts, landlord: str) -> str:
     async with scope(parts.sync.engine, landlord, readonly=True) as conn:
         before = [run for run in await list_runs(conn) if run.state == "running"]
     if before:
-        return f"run {before[0].id} of {landlord} is still going on: this one comes next"
+        look = f"housing-hub runs show {landlord} {before[0].id}"
+        return f"run {before[0].id} of {landlord} is still going on ({look}): this one comes next"
     return "no worker has taken the run yet: is `housing-hub up` or `housing-hub worker` running?"
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
 
 from hub.errors import BreakerOpenError
 
@@ -53,9 +52,9 @@ class Breaker:
         return Breaker()
 
 
-def refusal(held: Breaker, landlord: str, connector: str, time_zone: str) -> BreakerOpenError:
-    """An open breaker in words: "the breaker of erp is open until 04:52, opened by DEADLINE"."""
-    until = held.open_until.astimezone(ZoneInfo(time_zone)).strftime("%H:%M") if held.open_until else "later"
+def refusal(held: Breaker, landlord: str, connector: str) -> BreakerOpenError:
+    """An open breaker in words: "the breaker of erp is open until 04:52 UTC, opened by DEADLINE"."""
+    until = f"{held.open_until.astimezone(UTC):%H:%M} UTC" if held.open_until else "later"
     return BreakerOpenError(
         f"the breaker of {connector} is open until {until}, opened by {held.last_error_code}",
         hint="nothing to do: it goes on by itself once the ERP answers; "

@@ -121,13 +121,23 @@ async def _settle(
     wait = verdict.wait
     log.warning("job failed", reason=verdict.reason, again_in=None if wait is None else wait.total_seconds())
     if wait is None:
-        held = await _write(claimed, runtime, lambda conn: job_rows.bury(conn, claimed, error=verdict.reason, now=now))
+        held = await _write(claimed, runtime, lambda conn: _bury(conn, claimed, runtime, verdict.reason))
         return "dead" if held else "lost"
     run_at = now + wait
     held = await _write(
         claimed, runtime, lambda conn: job_rows.try_later(conn, claimed, run_at=run_at, error=verdict.reason)
     )
     return "retried" if held else "lost"
+
+
+async def _bury(conn: Connection, claimed: ClaimedJob, runtime: JobRuntime, reason: str) -> bool:
+    """Give the job up, and with it what its kind says ends with it."""
+    payload = await job_rows.read_payload(conn, claimed)
+    if payload is None or not await job_rows.bury(conn, claimed, error=reason, now=runtime.clock.now()):
+        return False
+    if (told := runtime.on_death.get(claimed.kind)) is not None:
+        await told(conn, claimed.landlord, payload)
+    return True
 
 
 async def _give_back(claimed: ClaimedJob, runtime: JobRuntime) -> Outcome:

@@ -17,7 +17,7 @@ from hub.jobs.runtime import JobRuntime
 from hub.store import job_rows
 from hub.store.engine import scope
 from hub.store.handles import StoreError
-from hub.store.job_rows import ClaimedJob, WokenBy
+from hub.store.job_rows import BuriedJob, ClaimedJob, WokenBy
 
 _log: Final = structlog.get_logger(__name__)
 _CLAIM_SECONDS: Final = 30.0
@@ -121,9 +121,21 @@ class QueueLoop:
             return []
         self.pulse.last_claim = time.monotonic()
         metrics.claims.labels(self._queue, "found" if found.jobs else "empty").inc()
-        for kind in found.buried:
-            metrics.ended.labels(self._queue, kind, "dead").inc()
+        for buried in found.buried:
+            metrics.ended.labels(self._queue, buried.kind, "dead").inc()
+            await self._tell_death(buried)
         return found.jobs
+
+    async def _tell_death(self, buried: BuriedJob) -> None:
+        """What else ends with a job whose workers kept dying. Not done where the database does not answer just now."""
+        if (told := self._runtime.on_death.get(buried.kind)) is None:
+            return
+        try:
+            async with self._runtime.transaction(buried.landlord) as conn:
+                if (payload := await job_rows.payload_of_dead(conn, buried)) is not None:
+                    await told(conn, buried.landlord, payload)
+        except StoreError as error:
+            _log.warning("nobody was told of a dead job", job=buried.id, kind=buried.kind, reason=describe(error))
 
     async def _look(self, slots: int, woken_by: WokenBy) -> job_rows.Claim:
         runtime = self._runtime

@@ -58,7 +58,7 @@ class JobRuntime:
 
     `dispatch_engine` is of the role hub_dispatch; `sync_engine` of hub_sync, with a connection for each slot and one
     more. A lease is extended while its handler runs, so `lease_seconds` is how long the job of a killed worker waits.
-    Done jobs are removed after `keep_done`.
+    Done jobs are removed after `keep_done`. `on_death`: by kind, what else ends with a job that is given up.
     """
 
     dispatch_engine: Engine
@@ -70,6 +70,7 @@ class JobRuntime:
     lease_seconds: float = 60.0
     back_off: BackOff = field(default_factory=BackOff)
     keep_done: timedelta = _KEEP_DONE
+    on_death: Mapping[str, OnDeath] = field(default_factory=dict)
 
     def transaction(self, landlord: str) -> AbstractAsyncContextManager[Connection]:
         """A transaction of the landlord, as hub_sync."""
@@ -82,6 +83,10 @@ Handler = Callable[[Job, JobRuntime], Awaitable[None]]
 It may be called again for the same job: effects meant to happen once keep a unique row of their own, or are committed
 together with `finish`. The class of the `hub.errors` it raises says what comes next; `asyncio.CancelledError` passes.
 """
+
+
+OnDeath = Callable[[Connection, str, Mapping[str, Any]], Awaitable[None]]
+"""Told of a job that is given up, by its landlord and payload, in a transaction of that landlord."""
 
 
 @dataclass(frozen=True, slots=True)

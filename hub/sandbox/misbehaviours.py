@@ -40,15 +40,15 @@ MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
     "fault": Misbehaviour("every request fails", "feeds failed with RETRYABLE, tried again", is_of_door=True),
     "busy": Misbehaviour("`too busy`, or the connection is refused", "feeds failed, tried again", is_of_door=True),
     "truncate-contracts": Misbehaviour(
-        "the contracts end in the middle of a row; a control file tells what there should be",
-        "feed contracts refused with INPUT_REFUSED (SOAP: failed), nothing changed",
+        "the contracts end in the middle of a row (SFTP: the control file tells what there should be)",
+        "feed contracts refused with INPUT_REFUSED (SOAP: failed, tried again), nothing changed",
     ),
     "truncate": Misbehaviour(
         "the newest file whose name begins with FILE (SOAP: the reply of operation FILE) ends in the middle of a row",
-        "that feed refused with INPUT_REFUSED (SOAP: failed), nothing changed",
+        "that feed refused with INPUT_REFUSED (SOAP: failed, tried again), nothing changed",
     ),
     "drop-contracts": Misbehaviour(
-        "three contracts in ten are missing, with a control file that agrees", "feed contracts held"
+        "three contracts in ten are missing (SFTP: the control file agrees)", "feed contracts held"
     ),
     "wrong-landlord": Misbehaviour("the contracts of another landlord", "feed contracts held"),
     "rename-header": Misbehaviour(
@@ -63,7 +63,9 @@ MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
         "two lines quarantined with UNKNOWN_CODE, the others applied",
         needs_night=True,
     ),
-    "stale": Misbehaviour("yesterday's export again, under today's name", "held as stale, or nothing new"),
+    "stale": Misbehaviour(
+        "yesterday's export again, under today's name", "SFTP: held as stale; SOAP: nothing, a reply has no date"
+    ),
     "resend": Misbehaviour(
         "the newest ledger file again, under another name", "nothing: it is known by its content", _FILES_ONLY
     ),

@@ -103,7 +103,7 @@ class Mischief:
             self.behave(who)
             raise
         self._set_timer(who, order)
-        return f"{who}: {about.wire}"
+        return f"{who}: {about.wire.replace('FILE', order.file or 'FILE')}"
 
     def behave(self, landlord: str) -> list[str]:
         """Put everything right; gives the names of the files that were put back."""

@@ -13,7 +13,7 @@ from hub.jobs import RUN_KIND, RUN_ORDER_KEY, RUN_QUEUE, Bell
 from hub.store.breaker_rows import get_breaker
 from hub.store.engine import scope
 from hub.store.handles import Connection, Engine
-from hub.store.job_rows import NextTry, enqueue, find_next_try
+from hub.store.job_rows import NextTry, enqueue, find_next_try, hurry
 from hub.store.landlord_rows import live_config
 from hub.store.run_rows import Run, create_run, get_run
 
@@ -31,7 +31,9 @@ async def start_sync(engine: Engine, clock: Clock, bell: Bell, landlord: str, fe
             raise NotFoundError(f"no landlord {landlord} is configured", hint="`housing-hub apply landlords/….toml`")
         chosen = _chosen(live.config, landlord, feeds)
         needs = sorted({feed["connector"] for feed in live.config["feeds"] if feed["name"] in chosen})
-        await _refuse_if_all_open(conn, live.config, landlord, needs, now=now)
+        await _refuse_if_all_open(conn, landlord, needs, now=now)
+        # Runs go one after the other: an earlier one that waits to be tried again must not keep a person waiting.
+        await hurry(conn, landlord=landlord, order_key=RUN_ORDER_KEY, now=now)
         run_id = await create_run(
             conn,
             landlord=landlord,
@@ -55,15 +57,13 @@ async def start_sync(engine: Engine, clock: Clock, bell: Bell, landlord: str, fe
     return run_id
 
 
-async def _refuse_if_all_open(
-    conn: Connection, config: dict[str, Any], landlord: str, needs: Sequence[str], *, now: datetime
-) -> None:
+async def _refuse_if_all_open(conn: Connection, landlord: str, needs: Sequence[str], *, now: datetime) -> None:
     """A person is told at once what a run would only say after waiting."""
     held = {name: await get_breaker(conn, landlord=landlord, connector=name) for name in needs}
     closed = [name for name, one in held.items() if one is None or not one.holds(now)]
     if held and not closed:
         name = needs[0]
-        raise refusal(held[name] or Breaker(), landlord, name, config["landlord"]["time_zone"])
+        raise refusal(held[name] or Breaker(), landlord, name)
 
 
 def _chosen(config: dict[str, Any], landlord: str, wanted: Sequence[str]) -> list[str]:

@@ -87,10 +87,24 @@ async def list_connectors(conn: AsyncConnection, *, landlord: str) -> list[Conne
     ]
 
 
+async def breakers_waited_for(conn: AsyncConnection, *, landlord: str, run_id: int) -> dict[str, Breaker]:
+    """The connectors a run was put off for: it goes on by itself once one of them answers. None when it is over."""
+    needs = select(func.unnest(job.c.needs)).where(
+        job.c.landlord_id == landlord,
+        job.c.state == "ready",
+        job.c.payload["run_id"].as_integer() == run_id,
+        job.c.last_error.is_not(None),  # it has been tried
+    )
+    columns = [breaker.c[name] for name in ("connector", *_STATE)]
+    mine = (breaker.c.landlord_id == landlord, breaker.c.connector.in_(needs))
+    rows = await conn.execute(select(*columns).where(*mine).order_by(breaker.c.connector))
+    return {row.connector: Breaker(**{name: getattr(row, name) for name in _STATE}) for row in rows}
+
+
 async def wake_waiting(conn: AsyncConnection, *, landlord: str, connector: str, now: datetime) -> int:
     """Jobs that wait for the connector are due at once. Gives how many."""
     waiting = (job.c.landlord_id == landlord, job.c.state == "ready", job.c.needs.contains([connector]))
-    statement = update(job).where(*waiting, job.c.run_at > now).values(run_at=now)
+    statement = update(job).where(*waiting).values(run_at=func.least(job.c.run_at, now))
     return (await conn.execute(statement)).rowcount
 
 

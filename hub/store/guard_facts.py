@@ -102,6 +102,12 @@ async def applied_group(conn: AsyncConnection, *, landlord: str, feed: str) -> s
     return group or ""
 
 
+async def applied_written(conn: AsyncConnection, *, landlord: str, feed: str) -> datetime | None:
+    """When the newest file of what is applied now was written, by its server's clock; None where files have no time."""
+    written: datetime | None = (await conn.execute(_WRITTEN, {"landlord": landlord, "feed": feed})).scalar_one()
+    return written
+
+
 async def _ask(conn: AsyncConnection, statement: str, values: Mapping[str, Any]) -> Any:
     """With the parameters the statement names, of all there are."""
     clause = text(statement)
@@ -206,6 +212,9 @@ _EARLIER: Final = text("""
     select from feed_run
     where landlord_id = :landlord and feed = :feed and run_id < :run and added + changed + unchanged > 0
     limit 1""")
+_WRITTEN: Final = text("""
+    select max(modified) from artifact
+    where landlord_id = :landlord and feed = :feed and state = 'applied'""")
 
 _GROUP: Final = text("""
     select max(group_key) from artifact where landlord_id = :landlord and feed = :feed and state = 'applied'""")

@@ -61,7 +61,7 @@ _BURY_ABANDONED: Final = text("""
     update job set state = 'dead', lease_until = null, finished_at = :now,
         last_error = format('its worker was lost during the last of %s attempts', job.max_attempts)
     from abandoned a where job.landlord_id = a.landlord_id and job.id = a.id
-    returning job.kind""")
+    returning job.landlord_id, job.id, job.kind""")
 
 _CLAIM: Final = text(f"""
     with expired as (
@@ -108,11 +108,20 @@ class ClaimedJob:
 
 
 @dataclass(frozen=True, slots=True)
+class BuriedJob:
+    """A job just given up because its workers kept dying."""
+
+    landlord: str
+    id: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """What one claim found: the jobs leased, and the kinds of those given up because their workers kept dying."""
+    """What one claim found: the jobs leased, and those given up because their workers kept dying."""
 
     jobs: list[ClaimedJob]
-    buried: list[str]
+    buried: list[BuriedJob]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +206,7 @@ async def claim(
 
     Ready and due by business time `now`, or leased to a worker that died (by database time). Commit, then run them.
     """
-    buried = (await conn.execute(_BURY_ABANDONED, {"queue": queue, "now": now})).scalars().all()
+    buried = (await conn.execute(_BURY_ABANDONED, {"queue": queue, "now": now})).all()
     asked = {"queue": queue, "slots": slots, "lease_seconds": lease_seconds, "now": now, "woken_by": woken_by}
     rows = (await conn.execute(_CLAIM, asked)).all()
     jobs = [
@@ -214,7 +223,8 @@ async def claim(
         )
         for row in rows
     ]
-    return Claim(jobs=sorted(jobs, key=lambda one: one.id), buried=list(buried))
+    given_up = [BuriedJob(row.landlord_id, row.id, row.kind) for row in buried]
+    return Claim(jobs=sorted(jobs, key=lambda one: one.id), buried=given_up)
 
 
 async def backlog(conn: AsyncConnection, *, queues: Sequence[str], now: datetime) -> list[Backlog]:
@@ -228,6 +238,13 @@ async def read_payload(conn: AsyncConnection, claimed: ClaimedJob) -> dict[str, 
     payload: dict[str, Any] | None = (
         await conn.execute(select(job.c.payload).where(*_mine(claimed)))
     ).scalar_one_or_none()
+    return payload
+
+
+async def payload_of_dead(conn: AsyncConnection, buried: BuriedJob) -> dict[str, Any] | None:
+    """What a dead job was about, on the landlord's own connection. None when a person had it replayed meanwhile."""
+    mine = (job.c.landlord_id == buried.landlord, job.c.id == buried.id, job.c.state == "dead")
+    payload: dict[str, Any] | None = (await conn.execute(select(job.c.payload).where(*mine))).scalar_one_or_none()
     return payload
 
 
@@ -304,6 +321,12 @@ async def find_next_try(conn: AsyncConnection, *, kind: str, dedup_key: str) -> 
     waits = (job.c.kind == kind, job.c.dedup_key == dedup_key, job.c.state == "ready", job.c.attempts > 0)
     row = (await conn.execute(select(job.c.run_at, job.c.attempts, job.c.max_attempts).where(*waits))).one_or_none()
     return None if row is None else NextTry(row.run_at, row.attempts + 1, row.max_attempts)
+
+
+async def hurry(conn: AsyncConnection, *, landlord: str, order_key: str, now: datetime) -> None:
+    """What waits under this key to be tried again is due at once."""
+    waiting = (job.c.landlord_id == landlord, job.c.order_key == order_key, job.c.state == "ready", job.c.run_at > now)
+    await conn.execute(update(job).where(*waiting).values(run_at=now))
 
 
 async def replay(conn: AsyncConnection, job_id: int, *, now: datetime) -> str:

@@ -160,9 +160,11 @@ async def add_quarantine(
     return (await count_quarantine(conn, landlord=landlord)).get(feed, 0)
 
 
-async def count_quarantine(conn: AsyncConnection, *, landlord: str) -> dict[str, int]:
-    """Waiting rows by feed."""
-    mine = (quarantine.c.landlord_id == landlord, quarantine.c.state.in_(WAITING))
+async def count_quarantine(
+    conn: AsyncConnection, *, landlord: str, states: Sequence[QuarantineState] = WAITING
+) -> dict[str, int]:
+    """Waiting rows by feed, those in other states where they are named."""
+    mine = (quarantine.c.landlord_id == landlord, quarantine.c.state.in_(states))
     statement = select(quarantine.c.feed, func.count().label("open")).where(*mine).group_by(quarantine.c.feed)
     return {row.feed: row.open for row in await conn.execute(statement)}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, and_, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -116,6 +116,15 @@ async def finish_run(
 async def end_abandoned_runs(conn: AsyncConnection, run_id: int, *, now: datetime) -> None:
     """A landlord's runs go one after the other: one that still runs when another begins lost its worker for good."""
     left = (run.c.state == "running", run.c.id != run_id)
+    await conn.execute(update(run).where(*left).values(state="failed", finished_at=now))
+
+
+async def end_dead_run(
+    conn: AsyncConnection, *, landlord: str, run_id: int | None, slot: datetime | None, now: datetime
+) -> None:
+    """The run of a job that was given up, by its id, or the one of a schedule's slot, has failed."""
+    mine = run.c.id == run_id if run_id is not None else and_(run.c.asked_by == "schedule", run.c.slot == slot)
+    left = (run.c.landlord_id == landlord, mine, run.c.state.in_(("queued", "running")))
     await conn.execute(update(run).where(*left).values(state="failed", finished_at=now))
 
 

@@ -36,7 +36,7 @@ async def pass_breaker(parts: SyncParts, config: LandlordConfig, connector: str)
             conn, landlord=config.slug, connector=connector, change=lambda one: one.tried(now), now=now
         )
     if held.holds(now):
-        raise refusal(held, config.slug, connector, config.identity.time_zone)
+        raise refusal(held, config.slug, connector)
 
 
 async def note_end(parts: SyncParts, landlord: str, connector: str, error: Exception | None) -> bool:

@@ -19,7 +19,7 @@ from hub.store.feed_states import date_feed, put_sequence
 from hub.sync.claim import claim, refuse
 from hub.sync.collect import collect
 from hub.sync.days import told_days
-from hub.sync.guard import settle_holds
+from hub.sync.guard import settle_holds, settle_withdrawn
 from hub.sync.parts import FeedTask, Reading
 from hub.sync.spool import FolderSpool, sha256_of
 from hub.sync.threads import in_thread
@@ -53,6 +53,7 @@ async def readings_of_files(task: FeedTask) -> AsyncIterator[Reading]:
     units = _units(task, task.order.sort(artifacts) if task.order is not None else artifacts)
     for number, group in enumerate(units, start=1):
         if _is_passed_over(task, group) or all([await _is_known(task, artifact) for artifact in group]):
+            await _put_right(task, group, artifacts)
             await in_thread(_done, task, source, group)
             continue
         _refuse_unfinished(group)
@@ -91,6 +92,16 @@ async def _is_known(task: FeedTask, artifact: Artifact) -> bool:
             size=artifact.size,
             modified=artifact.modified,
         )
+
+
+async def _put_right(task: FeedTask, group: Sequence[Artifact], found: Sequence[Artifact]) -> None:
+    """What is applied is the source's newest snapshot again: data that was held is no longer there to decide about."""
+    if task.feed.mode != "snapshot":
+        return
+    async with task.transaction() as conn:
+        note = await settle_withdrawn(task, conn, newest={one.name for one in group}, found={one.name for one in found})
+    if note is not None:
+        await task.tell(note=note)
 
 
 def _refuse_unfinished(group: Sequence[Artifact]) -> None:

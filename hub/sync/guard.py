@@ -5,7 +5,7 @@ Suspicious data is not applied: it becomes a hold, and the last good data stays 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final
@@ -17,12 +17,20 @@ from hub.ports import CallSource
 from hub.records import RECORDS, Stream
 from hub.store.artifact_rows import mark_artifact
 from hub.store.feed_states import FeedState, get_feed_state
-from hub.store.guard_facts import Compared, applied_group, compare_ledger, compare_snapshot, last_applied
+from hub.store.guard_facts import (
+    Compared,
+    applied_group,
+    applied_written,
+    compare_ledger,
+    compare_snapshot,
+    last_applied,
+)
 from hub.store.handles import Connection
 from hub.store.hold_rows import (
     Hold,
     add_hold,
     close_hold,
+    get_hold,
     hold_of_content,
     last_approved,
     supersede_holds,
@@ -114,6 +122,19 @@ async def settle_holds(task: FeedTask, conn: Connection, *, files: Sequence[str]
     return None
 
 
+async def settle_withdrawn(task: FeedTask, conn: Connection, *, newest: Set[str], found: Set[str]) -> str | None:
+    """The source's newest snapshot is the one that is applied: a hold ends whose files are that snapshot's (the good
+    file was put back) or nowhere any more (the bad one was taken away). `found`: all file names there."""
+    waiting = (await waiting_holds(conn)).get(task.feed.name)
+    held = None if waiting is None else await get_hold(conn, waiting.id, lock=True)
+    if held is None or held.state != "open":
+        return None  # a person let it through just now
+    files = set(held.files)
+    if files <= newest:
+        return await _supersede(task, conn, "the source has the applied file again")
+    return None if files & found else await _supersede(task, conn, "the source took the file away")
+
+
 async def give_up_approved(task: FeedTask, reason: str) -> None:
     """An approved hold that can never be applied must not stand in the way of every night to come."""
     async with task.transaction() as conn:
@@ -132,8 +153,9 @@ def _content(reading: Reading) -> list[str]:
 
 
 def _next_steps(task: FeedTask, hold: Hold) -> str:
+    first = "have it put right in the ERP" if isinstance(task.connector, CallSource) else "ask for the file again"
     return (
-        f"ask for the file again, then `housing-hub sync {task.landlord} {task.feed.name}`; "
+        f"{first}, then `housing-hub sync {task.landlord} {task.feed.name}`; "
         f"or, if it is right, `housing-hub holds approve {task.landlord} {hold.id}`"
     )
 
@@ -161,7 +183,7 @@ async def _suspicions(task: FeedTask, reading: Reading, conn: Connection) -> tup
             reasons += judge_days(state.as_of.astimezone(task.time_zone).date(), days)
         compared = await _compared(task, reading, conn, days)
         reasons += judge_snapshot(compared.facts, limits, noun=_noun(stream), anchors=_has_anchor(stream))
-        reasons += judge_age(ages)
+        reasons += judge_age(await _by_the_servers_clock(task, reading, conn, ages))
         diff |= asdict(compared.facts) | {
             "disappearing": compared.facts.disappearing,
             "sample": list(compared.sample),
@@ -190,6 +212,16 @@ async def _ages(task: FeedTask, reading: Reading, conn: Connection, state: FeedS
     same_mapping = state.mapping_version == task.config.mapping_version
     last = await applied_group(conn, landlord=task.landlord, feed=task.feed.name) if group and same_mapping else ""
     return Ages(as_of=reading.as_of, last_as_of=last_as_of, group=group, last_group=last)
+
+
+async def _by_the_servers_clock(task: FeedTask, reading: Reading, conn: Connection, ages: Ages) -> Ages:
+    """Files are as old as their server says, also where its clock is ahead of ours: `as_of` is never after now, so that
+    two of its days would look like one."""
+    written = [seen.modified for seen in reading.seen if seen.modified is not None]
+    last = await applied_written(conn, landlord=task.landlord, feed=task.feed.name)
+    if isinstance(task.connector, CallSource) or not written or last is None:
+        return ages
+    return replace(ages, as_of=max(written), last_as_of=last)
 
 
 async def _compared(task: FeedTask, reading: Reading, conn: Connection, days: Days | None) -> Compared:

@@ -15,6 +15,7 @@ from hub.config.notify import Notify
 from hub.errors import HubError, NotFoundError
 from hub.jobs import Job, JobRuntime
 from hub.store.alert_rows import get_alerts
+from hub.store.breaker_rows import breakers_waited_for
 from hub.store.engine import scope
 from hub.store.feed_facts import feed_facts
 from hub.store.handles import Connection
@@ -106,7 +107,8 @@ async def _seen(conn: Connection, config: LandlordConfig, run_id: int | None) ->
     run = None if run_id is None else await get_run(conn, run_id)
     if run is None:
         return ()
-    return run_text(config.slug, run, (await feed_facts(conn, landlord=config.slug)).as_of)
+    waits_for = await breakers_waited_for(conn, landlord=config.slug, run_id=run.id)
+    return run_text(config.slug, run, (await feed_facts(conn, landlord=config.slug)).as_of, waits_for)
 
 
 async def _send(message: Message, target: Notify, secret: SecretStr | None, parts: TellingParts) -> str:

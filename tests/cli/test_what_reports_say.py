@@ -12,11 +12,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from hub.cli import operate
+from hub.cli import operate, quarantine
+from hub.cli.operate import plugins
 from hub.cli.progress import Story, short, timed
-from hub.cli.reports import figures, print_applied, print_finding, print_run, problems
+from hub.cli.reports import figures, print_applied, print_finding, print_run, print_runs, problems
+from hub.domain.breaker import Breaker
 from hub.ports import Finding
 from hub.services.apply_config import Applied
+from hub.store.quarantine_rows import QuarantinedRow
 from hub.store.run_rows import FeedRun, Run
 
 NOW = datetime(2026, 11, 20, 4, 30, tzinfo=UTC)
@@ -136,3 +139,62 @@ def test_a_sample_that_is_not_there_is_a_wrong_command_line(tmp_path: Path) -> N
     answer = CliRunner().invoke(app, ["preview", "les-lilas", "ledger", "--file", str(tmp_path / "none.csv")])
     assert answer.exit_code == 2
     assert "none.csv" in re.sub(r"[\s│]", "", answer.output), "wherever the line was wrapped"
+
+
+def test_feeds_that_stand_still_for_one_reason_are_told_together(capsys: pytest.CaptureFixture[str]) -> None:
+    down = FeedRun("sites", "sites", "failed", error="the server stopped answering", hint="wait")
+    left = [
+        FeedRun(name, name, "skipped", error="not tried: the server stopped answering", hint="wait")
+        for name in ("units", "persons", "contracts", "parties")
+    ]
+    night = run(down, *left, state="failed")
+
+    assert problems("les-lilas", night) == [
+        "sites failed: the server stopped answering",
+        "  → wait",
+        "units, persons, contracts and 1 more skipped: not tried: the server stopped answering",
+        "  → wait",
+    ]
+    print_run("les-lilas", night, {"parties": NOW}, as_json=False)
+    shown = capsys.readouterr().out
+    assert shown.count("not tried") == 1
+    assert "  parties           skipped    as units; tenants see data as of 20 November 2026 04:30 UTC\n" in shown
+
+
+def test_a_run_that_waits_for_its_erp_says_that_it_goes_on_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    down = run(FeedRun("sites", "sites", "failed", error="no answer"), state="failed")
+
+    print_run("les-lilas", down, {}, waits_for={"erp": Breaker("open", 3, 1, NOW, NOW, "DEADLINE")}, as_json=False)
+
+    shown = capsys.readouterr().out
+    assert "It goes on by itself: erp is tried again at 04:30:00 UTC" in shown
+    assert "housing-hub connectors reset les-lilas erp" in shown
+    assert "Once put right" not in shown
+
+
+def test_a_run_that_goes_on_says_what_it_is_at(capsys: pytest.CaptureFixture[str]) -> None:
+    at_work = run(feed("sites", "sites", added=3), FeedRun("units", "units", "reading", started_at=NOW))
+    print_runs([("les-lilas", replace(at_work, state="running"))], as_json=False)
+    assert "reading units since 04:30:00" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("found", "more"), [(2, True), (1, False)])
+def test_a_full_page_of_refused_lines_says_that_there_may_be_more(
+    found: int, more: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        QuarantinedRow(number, 1, "ledger", "ECR.csv", number, "kind", "UNKNOWN_CODE", "no such code", "NVX", NOW)
+        for number in range(1, found + 1)
+    ]
+    monkeypatch.setattr(quarantine, "run_with_parts", lambda work: rows)
+    app = typer.Typer()
+    quarantine.register(app)
+    app.command()(plugins)
+
+    said = CliRunner().invoke(app, ["quarantine", "list", "les-lilas", "--limit", "2"])
+
+    assert said.exit_code == 0
+    assert ("… the first 2: --limit shows more" in said.output) is more
+    assert (
+        "--limit" not in CliRunner().invoke(app, ["quarantine", "list", "les-lilas", "--limit", "2", "--json"]).output
+    )

@@ -56,9 +56,9 @@ def test_it_waits_as_long_as_the_far_side_asked() -> None:
     assert held.open_until == NOW + timedelta(hours=2)
 
 
-def test_a_refusal_says_until_when_in_the_landlords_time_and_what_opened_it() -> None:
-    error = refusal(failed(3), "rives-doise", "erp", "Europe/Paris")
-    assert error.message == "the breaker of erp is open until 04:52, opened by DEADLINE"
+def test_a_refusal_says_until_when_and_what_opened_it() -> None:
+    error = refusal(failed(3), "rives-doise", "erp")
+    assert error.message == "the breaker of erp is open until 03:52 UTC, opened by DEADLINE"
     assert "housing-hub connectors reset rives-doise erp" in error.hint
 
 

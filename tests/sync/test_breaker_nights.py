@@ -56,12 +56,21 @@ async def test_an_erp_that_is_away_opens_its_breaker_and_its_run_is_told_as_fail
     assert 2 == job.attempts, "the attempt that opened it is not counted, nor will be those while it is open"
     assert 0 == await home.work(), "nobody claims it meanwhile"
     assert (1, 0) == (row.waiting, row.running)
+    shown = await asyncio.to_thread(command, home, "runs", "show", slug)
+    assert f"It goes on by itself: erp is tried again at {row.breaker.open_until:%H:%M:%S} UTC" in shown
+    assert f"housing-hub connectors reset {slug} erp" in shown
+    assert re.search(r"units +skipped +not tried: .*", shown) is None, "each reason is told once, with its feed"
+    assert "Once put right" not in shown
+    (morning,) = json.loads(await asyncio.to_thread(command, home, "status", slug, "--json"))
+    (matter,) = [one for one in morning["matters"] if not one["text"].startswith("refused lines")]
+    assert matter["text"].startswith("erp does not answer since 20 November ")
+    assert (f"housing-hub connectors reset {slug} erp", False) == (matter["do"], matter["needs_person"])
 
 
 async def test_while_it_is_open_the_erp_is_not_called_and_what_can_be_asked_is_refused_at_once(home: Any) -> None:
     home.sandbox.stop()
     await until_it_opens(home, SFTP, "sites")
-    with pytest.raises(BreakerOpenError, match=r"breaker of erp is open until \d\d:\d\d, opened by UNREACHABLE"):
+    with pytest.raises(BreakerOpenError, match=r"breaker of erp is open until \d\d:\d\d UTC, opened by UNREACHABLE"):
         await home.ask(SFTP)
     with home.admin() as conn:  # a run that was asked for before it opened, and is not gated
         conn.execute("update job set state = 'done'")
@@ -159,7 +168,7 @@ async def test_a_reset_lets_what_waits_begin_at_once(home: Any) -> None:
     home.sandbox.stop()
     await until_it_opens(home, SFTP, "sites")
     assert 0 == await home.work()
-    await reset_connector(home.parts.engine, home.clock, NoBell(), SFTP, "erp")
+    assert 1 == await reset_connector(home.parts.engine, home.clock, NoBell(), SFTP, "erp")
     assert "closed" == (await breaker(home, SFTP)).breaker.state
     assert 1 == await home.work()
     with pytest.raises(NotFoundError, match="its connectors are erp"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,40 @@ async def test_the_last_good_file_sent_anew_supersedes_the_hold_too(home: Any) -
     assert [] == await find_holds(home.parts.engine, SFTP, states=["open"])
 
 
+async def test_the_applied_file_put_back_as_it_was_supersedes_the_hold_and_what_waited_goes_on(home: Any) -> None:
+    erp = Export(home)
+    path = sorted(erp.folder.glob("CTR_*.csv"))[-1]
+    pair = [path, path.with_suffix(".ctl")]
+    good = {one: (one.read_bytes(), one.stat()) for one in pair}
+    erp.send(erp.lines[:1], name=path.name)
+    assert "held" == (await home.feed(SFTP, "contracts")).state
+    for one, (content, as_it_was) in good.items():
+        one.write_bytes(content)
+        os.utime(one, ns=(as_it_was.st_atime_ns, as_it_was.st_mtime_ns))
+
+    run = await home.sync(SFTP)
+
+    assert "done" == run.state
+    (note,) = [report.note for report in run.feed_runs if report.feed == "contracts"]
+    assert "is superseded: the source has the applied file again" in (note or "")
+    assert [] == await find_holds(home.parts.engine, SFTP, states=["open"])
+
+
+async def test_a_bad_file_taken_away_supersedes_its_hold_and_says_so(home: Any) -> None:
+    erp = Export(home)
+    name = erp.send(erp.lines[:1])
+    await home.feed(SFTP, "contracts")
+    hold = await the_hold(home)
+    for left in (name, Path(name).with_suffix(".ctl").name):
+        (erp.folder / left).unlink()
+
+    report = await home.feed(SFTP, "contracts")
+
+    assert ("unchanged", f"hold {hold.id} is superseded: the source took the file away") == (report.state, report.note)
+    with pytest.raises(ConflictError, match="the source took the file away"):
+        await approve(home, hold.id)
+
+
 async def test_feeds_that_depend_on_a_held_one_wait_and_those_that_do_not_are_applied(home: Any) -> None:
     home.sandbox.advance(days=1)
     erp = Export(home)
@@ -308,6 +343,23 @@ async def test_a_file_older_than_the_last_applied_is_held(home: Any) -> None:
     assert "the data is of 2026-11-19, older than the last applied, of 2026-11-21" in report.error
 
 
+async def test_yesterdays_file_under_todays_name_is_held_also_where_the_servers_clock_is_ahead(home: Any) -> None:
+    erp = Export(home)
+    ahead = [home.clock.now().timestamp() + days * 86_400 for days in (1, 2)]
+    name = erp.send([*erp.lines[1:], erp.lines[0]], name="CTR_20261125.csv")
+    os.utime(erp.folder / name, (ahead[1], ahead[1]))
+    home.clock.move(days=-1)
+    assert "applied" == (await home.feed(SFTP, "contracts")).state
+    erp.send([*erp.lines[2:], *erp.lines[:2]], name=name)
+    os.utime(erp.folder / name, (ahead[0], ahead[0]))
+    home.clock.move(days=-1)
+
+    report = await home.feed(SFTP, "contracts")
+
+    assert "held" == report.state
+    assert re.search(r"the data is of 2026-11-21 .*, older than the last applied, of 2026-11-22", report.error)
+
+
 async def test_a_contract_absent_from_two_good_snapshots_is_closed_and_reopens_when_it_comes_back(home: Any) -> None:
     erp = Export(home)
     closed = "select count(*) filter (where closed_at is not null), count(*) from contract"
@@ -410,6 +462,12 @@ async def test_the_command_line_lists_shows_and_decides_holds(home: Any, monkeyp
     told = (await say("runs", "show", SFTP, str(run.id))).stdout
     assert "HELD: nothing was changed" in told
     assert f"housing-hub holds approve {SFTP} {number}" in told
+
+    assert told == (await say("runs", "show", SFTP)).stdout, "the latest, where none is named"
+    (morning,) = json.loads((await say("status", SFTP, "--json")).stdout)
+    (matter,) = [one for one in morning["matters"] if "held" in one["text"]]
+    assert (f"housing-hub holds show {SFTP} {number}", True) == (matter["do"], morning["needs_person"])
+    assert "11 contracts would disappear" in (await say("status")).stdout
 
     rejected = await say("holds", "reject", SFTP, number, "--reason", "cut in transfer", "--by", "ida")
     assert (0, True) == (rejected.exit_code, f"hold {number} is rejected" in rejected.stdout)
