@@ -7,7 +7,21 @@ from typing import NoReturn
 
 import typer
 
-from hub.cli import balances, connectors, demo, holds, notify, operate, quarantine, sandbox, status, up, versions
+from hub.cli import (
+    balances,
+    connectors,
+    demo,
+    holds,
+    notify,
+    operate,
+    pack,
+    quarantine,
+    rekey,
+    sandbox,
+    status,
+    up,
+    versions,
+)
 from hub.errors import HubError
 
 
@@ -20,7 +34,8 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for commands in (up, demo, operate, status, connectors, balances, holds, quarantine, versions, sandbox, notify):
+    landlords = (operate, status, connectors, balances, holds, quarantine, versions, rekey, pack)
+    for commands in (up, demo, *landlords, sandbox, notify):
         commands.register(app)
     return app
 

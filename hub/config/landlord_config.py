@@ -243,7 +243,8 @@ def descendants(stream: Stream) -> set[Stream]:
 def _missing_parents(feeds: tuple[FeedConfig, ...]) -> list[str]:
     brought = {(feed.connector, feed.stream) for feed in feeds}
     return [
-        f"feed {feed.name} refers to {parent}, but no feed of {feed.connector} brings them: its rows will wait"
+        f"feed {feed.name} refers to {parent}, but no feed of {feed.connector} brings them: "
+        "its rows will wait for `rekey --share`"
         for feed in feeds
         for parent in sorted(parents(feed.stream))
         if (feed.connector, parent) not in brought

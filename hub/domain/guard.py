@@ -15,7 +15,15 @@ from typing import Final, Literal
 from hub.domain.modes import Days, hole
 
 Rule = Literal[
-    "disappearing", "slow_drip", "fewer_rows", "wrong_landlord", "stale", "new_debits", "old_entries", "window_gap"
+    "disappearing",
+    "slow_drip",
+    "fewer_rows",
+    "wrong_landlord",
+    "stale",
+    "new_debits",
+    "old_entries",
+    "window_gap",
+    "another_erp",
 ]
 
 _DAYS_OF_A_MONTH: Final = 30
@@ -143,6 +151,14 @@ def _wrong_landlord(facts: SnapshotFacts, limits: GuardLimits, noun: str) -> Ite
         "is this another landlord's file?"
     )
     yield Reason("wrong_landlord", known, least, text)
+
+
+def judge_source(*, before: str, now: str, held: int, noun: str) -> list[Reason]:
+    """A feed that reads another connector, to which nothing of what is `held` is known: all of it would come twice."""
+    if not held:
+        return []
+    text = f"{noun} came from {before} until now, and none of the {held:,} held is known to {now}: all would come twice"
+    return [Reason("another_erp", now, before, text)]
 
 
 def judge_age(ages: Ages) -> list[Reason]:

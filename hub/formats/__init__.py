@@ -2,6 +2,7 @@
 
 from hub.formats.control import Control, add_up, disagreement, read_control
 from hub.formats.csv import CsvFormat
+from hub.formats.csv_names import HeaderNames
 from hub.formats.fixed_width import FixedColumn, FixedWidthFormat
 from hub.formats.json_lines import read_json_lines
 from hub.formats.rows import Rows
@@ -17,6 +18,7 @@ __all__ = [
     "CsvFormat",
     "FixedColumn",
     "FixedWidthFormat",
+    "HeaderNames",
     "Rows",
     "add_up",
     "disagreement",

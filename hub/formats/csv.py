@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from hub.errors import InputRefusedError, SettingsError, Where
+from hub.formats.csv_names import HeaderNames
 from hub.formats.csv_rows import Layout, WalkedRow, blank_rows, first_row, lay_out, rows_beginning, walk
 from hub.formats.rows import ROWS_PER_BLOCK, Rows, check_columns, empty_to_null, rows_of_frame
 from hub.formats.text import (
@@ -35,7 +36,8 @@ class CsvFormat:
 
     `header`: True when the first row names the columns, else their names by position; `quote` None when quotes mean
     nothing; `skip_lines`: physical lines before the header; `skip_prefixes`: rows that begin so are no data (comments,
-    trailers). Raises SettingsError for a delimiter or quote of more than one ASCII character, or an unknown encoding.
+    trailers); `names`: how the header's names are understood. Raises SettingsError for a delimiter or quote of more
+    than one ASCII character, or an unknown encoding.
     """
 
     delimiter: str = ";"
@@ -44,6 +46,7 @@ class CsvFormat:
     header: bool | Sequence[str] = True
     skip_lines: int = 0
     skip_prefixes: Sequence[str] = ()
+    names: HeaderNames = field(default_factory=HeaderNames)
 
     def __post_init__(self) -> None:
         for name, sign in (("delimiter", self.delimiter), ("quote", self.quote)):
@@ -82,6 +85,8 @@ class _Reader:
         self._delimiter = ord(form.delimiter)
         self._quote = ord(form.quote) if form.quote is not None else None
         self._prefixes = tuple(prefix.encode(blocks.encoding) for prefix in form.skip_prefixes)
+        self._header = form.names
+        self._absent: list[str] = []
         self._names: list[str] = []
         if form.header is not True:
             self._set_names([str(name) for name in form.header or ()])
@@ -114,6 +119,7 @@ class _Reader:
 
     def _set_names(self, names: list[str]) -> None:
         line = self._blocks.line
+        names = self._header.understood(names)
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise InputRefusedError(
@@ -121,7 +127,9 @@ class _Reader:
                 hint="name the columns by position in the feed's header, and skip the file's own",
                 where=Where(file=self._blocks.file, line=line, field=twice),
             )
-        check_columns(self._wanted or (), names, file=self._blocks.file, line=line)
+        self._absent = [name for name in self._header.absent(names) if name in (self._wanted or ())]
+        needed = [name for name in self._wanted or () if name not in self._absent]
+        check_columns(needed, names, file=self._blocks.file, line=line)
         self._names = names
 
     def _read_block(self, block: bytes) -> Iterator[Rows]:
@@ -165,15 +173,21 @@ class _Reader:
     def _parse(self, content: bytes, quoted: bool) -> pl.DataFrame:
         schema = {name: pl.String() for name in self._names}
         if not content:
-            return pl.DataFrame(schema=schema).select(self._wanted or self._names)
-        frame = pl.read_csv(
+            return self._selected(pl.DataFrame(schema=schema))
+        found = pl.read_csv(
             content,
             has_header=False,
             schema=schema,
             separator=chr(self._delimiter),
             quote_char=chr(self._quote) if self._quote is not None and quoted else None,
-        ).select(self._wanted or self._names)
+        )
+        frame = self._selected(found)
         return empty_to_null(frame) if quoted else frame
+
+    def _selected(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The wanted columns in their order; those the file may lack, and lacks, hold nothing."""
+        nothing = [pl.lit(None, pl.String).alias(name) for name in self._absent]
+        return frame.with_columns(nothing).select(self._wanted or self._names)
 
     def _read_slowly(self, block: bytes) -> Iterator[Rows]:
         """In parts, so that whoever reads can give up a file of nothing but bad rows."""
@@ -208,7 +222,7 @@ class _Reader:
                 lines.append(first + row.line)
                 values.append(result)
         schema = {name: pl.String() for name in self._names}
-        frame = pl.DataFrame(values, schema=schema, orient="row").select(self._wanted or self._names)
+        frame = self._selected(pl.DataFrame(values, schema=schema, orient="row"))
         yield from rows_of_frame(frame, pl.Series(lines, dtype=pl.Int64), rejects, self._blocks.file)
 
     def _judge(self, row: WalkedRow, line: int, *, last: bool) -> list[str | None] | Reject:

@@ -67,8 +67,15 @@ def check_columns(wanted: Sequence[str], found: Sequence[str], *, file: str, lin
         if name not in found:
             lower = {column.casefold().strip(): column for column in found}
             close = difflib.get_close_matches(name.casefold(), lower, 1, 0.5)
+            hint = f"did you mean {lower[close[0]]!r}?" if close else "correct the mapping, or ask for the column"
             raise InputRefusedError(
                 f"the column {name!r} is missing; the file has {', '.join(repr(column) for column in found)}",
-                hint=f"did you mean {lower[close[0]]!r}?" if close else "correct the mapping, or ask for the column",
+                hint=_other_delimiter(found) or hint,
                 where=Where(file=file, line=line, field=name),
             )
+
+
+def _other_delimiter(found: Sequence[str]) -> str:
+    """What to do about a header that was not split."""
+    inside = next((sign for sign in (";", ",", "\t", "|") if len(found) == 1 and sign in found[0]), None)
+    return "" if inside is None else f"the header was not split: is the delimiter {inside!r}?"

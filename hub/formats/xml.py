@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,6 +39,7 @@ def read_xml(
     *,
     file: str,
     max_element_bytes: int = MAX_ELEMENT_BYTES,
+    without: Collection[str] = (),
 ) -> Iterator[Rows]:
     """The rows at `row_path` (`Ecriture`, or `Contrat/Parties/Partie` for nested lists), in blocks of up to 20,000.
 
@@ -46,13 +47,14 @@ def read_xml(
     row: `Reference`, `Locataire/Nom`, `@id`, `.`, and upwards `../Numero`, `../../@code`, as far up as the first name
     of `row_path`; above it only attributes are left. `name()` at its end (`../name()`) gives the element's name instead
     of its text. The first match counts, or with `[*]` at the end all of them, with U+001F between. Texts are stripped,
-    nothing and "" are null. `lines` are the rows' numbers from 1. Memory holds one element of the first name at a time,
-    besides the block. Raises MappingError for a path that cannot be read, InputRefusedError for broken, cut or hostile
-    XML.
+    nothing and "" are null. `lines` are the rows' numbers from 1. Rows below an element whose name is in `without` are
+    left out. Memory holds one element of the first name at a time, besides the block. Raises MappingError for a path
+    that cannot be read, InputRefusedError for broken, cut or hostile XML.
     """
     steps = row_steps(row_path)
     paths = {column: _parse(column, len(steps) - 1) for column in columns}
-    return _read(stream, steps, paths, file, max_element_bytes)
+    outer = iter_elements(stream, *steps[0], what=file, max_element_bytes=max_element_bytes, without=without)
+    return _read(outer, steps, paths, file)
 
 
 def row_steps(row_path: str) -> list[tuple[str, ...]]:
@@ -74,12 +76,12 @@ def elements_at(elements: Iterable[etree._Element], steps: Sequence[tuple[str, .
 
 
 def _read(
-    stream: ByteStream, steps: list[tuple[str, ...]], paths: dict[str, _Path], file: str, max_element_bytes: int
+    found: Iterator[etree._Element], steps: list[tuple[str, ...]], paths: dict[str, _Path], file: str
 ) -> Iterator[Rows]:
     values: dict[str, list[str | None]] = {column: [] for column in paths}
     flat = all(path == _Path(0, (column,), None) for column, path in paths.items())
     number, held = 0, 0
-    for outer in iter_elements(stream, *steps[0], what=file, max_element_bytes=max_element_bytes):
+    for outer in found:
         for row in elements_at([outer], steps[1:]):
             cells = _flat(row) if flat else _Finder(row).texts(paths)
             for column, column_values in values.items():

@@ -249,3 +249,7 @@ class FileSource(ErpConnector[S]):
 
     def done(self, feed: Feed, artifact: Artifact) -> None:
         """The file was applied: move it to an archive if the landlord asked for that. Default: leave it."""
+
+    def refused(self, feed: Feed, artifact: Artifact) -> None:
+        """The file was refused as a whole, nothing of it was applied: put it aside if the landlord asked for that.
+        Called again as long as the file is found and refused. Default: leave it."""

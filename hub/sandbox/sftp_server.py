@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hub.sandbox.faults import Faults
 from hub.sandbox.keys import host_key_line, new_key, read_key
+from hub.sandbox.old_ssh import old_key, old_transport
 
 if TYPE_CHECKING:
     import paramiko
@@ -21,7 +22,10 @@ _log = logging.getLogger("hub.sandbox.sftp")
 
 
 class SftpServer:
-    """Serves `root` and nothing above it. The host key lives in `host_key_file` and is made there once."""
+    """Serves `root` and nothing above it. The host key lives in `host_key_file` and is made there once.
+
+    `old`: a server of another time, whose only key is RSA, proven with SHA-1 (`ssh-rsa`).
+    """
 
     def __init__(
         self,
@@ -33,12 +37,14 @@ class SftpServer:
         client_key_line: str,
         host: str = "127.0.0.1",
         port: int = 0,
+        old: bool = False,
     ) -> None:
         self.root, self.user, self.host = root.resolve(), user, host
         self._password, self._client_key_line, self._host_key_file = password, client_key_line, host_key_file
         if not host_key_file.exists():
             new_key(host_key_file)
-        self._key = read_key(host_key_file)
+        self._old = old
+        self._key = old_key() if old else read_key(host_key_file)
         self.faults = Faults()
         self.still = Lock()  # held while the export is written: nobody sees half a night
         self.stopping, self._lock = Event(), Lock()
@@ -120,7 +126,7 @@ class SftpServer:
 
         from hub.sandbox.sftp_session import Door, Files
 
-        transport = paramiko.Transport(connection)
+        transport = old_transport(connection) if self._old else paramiko.Transport(connection)
         with self._lock:
             self._transports.add(transport)
         try:

@@ -17,7 +17,9 @@ from hub.domain.modes import Days, Mode
 from hub.errors import InputRefusedError, Where
 from hub.records import RECORDS, Reject, Stream
 from hub.store.reach import bounds, dated, within
+from hub.store.rekey_rows import retired_source
 from hub.store.shape import BROUGHT_BY, Reference, Shape, shape_of
+from hub.store.take_over import take_over
 
 _WORK_MEM = "64MB"
 
@@ -58,17 +60,20 @@ async def apply_stream(
     those a window is complete for: it is a snapshot of them, silent on all others; rows of other days are rejected.
     Raises InputRefusedError for an empty snapshot where rows are held: an empty file is never a snapshot.
     """
-    work = _Work(conn, shape_of(stream), {"landlord": landlord, "source": source, "run": run_id, "now": now}, days)
+    values = {"landlord": landlord, "source": source, "run": run_id, "now": now, "retired": retired_source(source)}
+    work = _Work(conn, shape_of(stream), values, days)
     await work.run(f"select set_config('work_mem', '{_WORK_MEM}', true)")
     if mode != "delta":
         await _refuse_empty(work)
     refused = await _refuse(work, mode)
     await _name_new_objects(work)
+    whole = mode == "snapshot" and complete
+    gone = await take_over(work.shape, work.run, work.count, whole=whole)
     added, changed, returned, unchanged = await _compare(work)
     await _write_changed(work)
     await _write_new(work)
     missing = await _mark_missing(work) if mode != "delta" and complete else 0
-    return ApplyResult(added, changed, unchanged, missing, returned, _in_order(refused))
+    return ApplyResult(added, changed, unchanged, missing + gone, returned, _in_order(refused))
 
 
 async def refuse_staged(

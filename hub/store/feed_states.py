@@ -30,6 +30,10 @@ class FeedState:
     as_of: datetime | None
     sequence: str | None = None
 
+    def cursor_for(self, mapping_version: str, source: str) -> str | None:
+        """Where to go on: from the start under another mapping, or from another ERP, than the cursor was made for."""
+        return self.cursor if (self.mapping_version, self.source) == (mapping_version, source) else None
+
 
 async def get_feed_state(conn: AsyncConnection, *, landlord: str, feed: str) -> FeedState | None:
     """The feed's checkpoint; None before its first good run."""

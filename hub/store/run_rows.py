@@ -135,6 +135,12 @@ async def put_feed_run(conn: AsyncConnection, *, landlord: str, run_id: int, rep
     await conn.execute(statement.on_conflict_do_update(index_elements=["landlord_id", "run_id", "feed"], set_=values))
 
 
+async def unfinished_run(conn: AsyncConnection) -> int | None:
+    """The landlord's oldest run that has not ended: queued, running, or waiting for its ERP."""
+    found = await conn.execute(select(run.c.id).where(run.c.finished_at.is_(None)).order_by(run.c.id).limit(1))
+    return found.scalar_one_or_none()
+
+
 async def list_runs(conn: AsyncConnection, *, before: int | None = None, limit: int = 20) -> list[Run]:
     """The landlord's runs, newest first, each with its feeds' reports; `before` goes on after the last id seen."""
     statement = _runs().order_by(run.c.id.desc()).limit(limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from hub.store.artifact_rows import ArtifactClaim, Seen, claim_artifact, mark_ar
 from hub.store.blob_rows import add_blob
 from hub.store.blobs import BlobFacts
 from hub.store.vault import DataKey
-from hub.sync.parts import FeedTask, SyncParts
+from hub.sync.parts import FeedTask, SyncParts, log
 from hub.sync.spool import FolderSpool
+from hub.sync.threads import in_thread
 
 
 async def claim(task: FeedTask, seen: Seen, path: Path, beside: Sequence[Spooled] = ()) -> ArtifactClaim:
@@ -29,11 +30,19 @@ async def claim(task: FeedTask, seen: Seen, path: Path, beside: Sequence[Spooled
     return claimed
 
 
-async def refuse(task: FeedTask, seen: Sequence[Seen], error: InputRefusedError) -> HubError:
-    """Note that claimed inputs are refused as a whole; gives the error with the file's name in it."""
+async def refuse(
+    task: FeedTask, seen: Sequence[Seen], error: InputRefusedError, put_aside: Callable[[], None] | None = None
+) -> HubError:
+    """Note that claimed inputs are refused as a whole, and then have them put aside; gives the error with the file's
+    name in it. What they are refused for is more than that they could not be moved: the latter is only logged."""
     async with task.transaction() as conn:
         for one in seen:
             await mark_artifact(conn, landlord=task.landlord, seen=one, state="refused")
+    if put_aside is not None:
+        try:
+            await in_thread(put_aside)
+        except HubError as trouble:
+            log.warning("a refused file could not be put aside: %s", trouble.message)
     return error.at(file=seen[0].name)
 
 

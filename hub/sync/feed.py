@@ -44,7 +44,7 @@ async def _apply_all(task: FeedTask) -> None:
         try:
             await apply_reading(task, reading)
         except InputRefusedError as error:
-            raise await refuse(task, reading.seen, error) from error
+            raise await refuse(task, reading.seen, error, reading.put_aside) from error
         if task.progress.report.state == "held":
             break  # a delta's later files wait for the held one
 

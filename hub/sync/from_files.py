@@ -114,7 +114,7 @@ async def _read_unit(task: FeedTask, source: FileSource[Any], group: Sequence[Ar
     spool = FolderSpool(task.folder / f"unit-{number}")
     fetched = [await _fetch(task, source, artifact, spool) for artifact in group]
     as_of = min(task.now(), max(artifact.modified for artifact in group))
-    done = partial(_done, task, source, group)
+    done, put_aside = partial(_done, task, source, group), partial(_put_aside, task, source, group)
     claims = [await claim(task, one.seen, one.spooled.path, one.beside) for one in fetched]
     if all(one.state == "applied" for one in claims):
         await _see_again(task, fetched, as_of)
@@ -127,10 +127,18 @@ async def _read_unit(task: FeedTask, source: FileSource[Any], group: Sequence[Ar
         with span("read"):
             collected = await in_thread(collect, task.record, batches, task.folder / f"rows-{number}.arrow")
     except InputRefusedError as error:
-        raise await refuse(task, seen, error) from error
+        raise await refuse(task, seen, error, put_aside) from error
     open_document = partial(open_any, task, source, [one.spooled for one in fetched])
     days = told_days(task.config, seen[-1].group, as_of, task.time_zone)
-    return Reading(seen=seen, collected=collected, as_of=as_of, days=days, open_document=open_document, after=done)
+    return Reading(
+        seen=seen,
+        collected=collected,
+        as_of=as_of,
+        days=days,
+        open_document=open_document,
+        after=done,
+        put_aside=put_aside,
+    )
 
 
 async def _see_again(task: FeedTask, fetched: Sequence[_Fetched], as_of: datetime) -> None:
@@ -156,6 +164,12 @@ def _done(task: FeedTask, source: FileSource[Any], group: Sequence[Artifact]) ->
     """Also told of files applied long ago that are still there: a kill may have come before this."""
     for artifact in group:
         source.done(task.feed, artifact)
+
+
+def _put_aside(task: FeedTask, source: FileSource[Any], group: Sequence[Artifact]) -> None:
+    """After the refusal is noted: killed before this, the next look finds the file, refuses it, and comes here."""
+    for artifact in group:
+        source.refused(task.feed, artifact)
 
 
 async def _fetch(task: FeedTask, source: FileSource[Any], artifact: Artifact, spool: FolderSpool) -> _Fetched:

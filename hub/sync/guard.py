@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final
 
-from hub.domain.guard import Ages, Reason, judge_age, judge_days, judge_ledger, judge_snapshot
+from hub.domain.guard import Ages, Reason, judge_age, judge_days, judge_ledger, judge_snapshot, judge_source
 from hub.domain.modes import Days
 from hub.errors import InputRefusedError
 from hub.ports import CallSource
@@ -36,6 +36,7 @@ from hub.store.hold_rows import (
     supersede_holds,
     waiting_holds,
 )
+from hub.store.rekey_rows import held_unknown_to
 from hub.store.run_rows import FeedRun, put_feed_run
 from hub.sync.days import days_of
 from hub.sync.parts import FeedTask, Reading
@@ -174,6 +175,11 @@ async def _suspicions(task: FeedTask, reading: Reading, conn: Connection) -> tup
         return [], {}
     if not await last_applied(conn, landlord=task.landlord, feed=name, before_run=task.run_id):
         return [], {}
+    if task.source_before not in (None, task.config.connector):
+        if _is_taken_over(stream):
+            return [], {}
+        if doubled := await _doubled(task, conn, task.source_before or ""):
+            return doubled, {}
     ages = await _ages(task, reading, conn, state, state.as_of)
     reasons: list[Reason] = []
     diff: dict[str, Any] = {}
@@ -242,6 +248,20 @@ async def _compared(task: FeedTask, reading: Reading, conn: Connection, days: Da
 def _has_anchor(stream: Stream) -> bool:
     """Whether other things hang on the stream's rows; ledger entries are as precious."""
     return RECORDS[stream].anchor is not None or stream is Stream.LEDGER_ENTRIES
+
+
+async def _doubled(task: FeedTask, conn: Connection, before: str) -> list[Reason]:
+    """The first rows of another ERP whose keys nobody has told."""
+    stream, connector = task.feed.stream, task.config.connector
+    if RECORDS[stream].anchor is None:
+        return []
+    held = await held_unknown_to(conn, landlord=task.landlord, stream=stream, before=before, source=connector)
+    return judge_source(before=before, now=connector, held=held, noun=_noun(stream))
+
+
+def _is_taken_over(stream: Stream) -> bool:
+    """Whether another ERP's first rows are told by what they say: none is known by its id, none is counted twice."""
+    return RECORDS[stream].anchor is None and RECORDS[stream].key == ("external_id",)
 
 
 def _noun(stream: Stream) -> str:

@@ -268,8 +268,7 @@ class _Night:
             approved = await approved_hold(
                 conn, feed, landlord=self.job.landlord, run_id=self.run.id, now=self.parts.clock.now()
             )
-        # A delta read under another mapping is read from the start: earlier rows were mapped differently.
-        cursor = state.cursor if state and state.mapping_version == feed.mapping_version else None
+        cursor = state.cursor_for(feed.mapping_version, feed.connector) if state else None
         async with open_connector(self.parts, self.job.landlord, self.config, feed.connector) as connector:
             with disk_trouble_named(), spool_folder(self.parts.work_dir / "spool") as folder:
                 yield FeedTask(
@@ -282,6 +281,7 @@ class _Night:
                     fence=self._fence,
                     cursor=cursor,
                     known=state is not None,
+                    source_before=state.source if state else None,
                     folder=folder,
                     progress=Progress(self._begun(name)),
                     approved=approved,

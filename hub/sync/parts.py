@@ -61,7 +61,8 @@ class Progress:
 class FeedTask:
     """One feed of one run. `known`: it has been applied before, in whatever run. `approved`: the hold whose data a
     person let through, to be applied now instead of what the source has. `order`: where numbered inputs stand.
-    `on_top`: the feeds whose files go on from this one's snapshots."""
+    `on_top`: the feeds whose files go on from this one's snapshots. `source_before`: the connector whose data the feed
+    held when the run came to it."""
 
     parts: SyncParts
     landlord: str
@@ -77,6 +78,7 @@ class FeedTask:
     approved: Hold | None = None
     order: Order | None = None
     on_top: tuple[str, ...] = ()
+    source_before: str | None = None
 
     @property
     def record(self) -> type[CanonicalRecord]:
@@ -118,7 +120,7 @@ class Reading:
 
     `seen`: the claims it settles. `as_of`: when this data was true at the source. `is_last`: nothing comes after it in
     this run. `days`: those a window is complete for, where its own rows are not to tell. `open_document` gives a named
-    file; `after` is told once the rows are applied.
+    file; `after` is told once the rows are applied, `put_aside` once the input is refused as a whole.
     """
 
     seen: tuple[Seen, ...]
@@ -128,3 +130,4 @@ class Reading:
     days: Days | None = None
     open_document: Callable[[str], BinaryIO] | None = None
     after: Callable[[], None] | None = None
+    put_aside: Callable[[], None] | None = None

@@ -3,8 +3,11 @@
 from hub.wire.archives import ArchiveLimits, Entry, ZipArchive, open_gzip
 from hub.wire.deadline import Deadline, Watchdog
 from hub.wire.faults import Fault, SoapReply, classify_fault
+from hub.wire.folder import FolderSession
 from hub.wire.hostkeys import HostKey
 from hub.wire.http import HttpResponse, HttpSession
+from hub.wire.identity import ClientIdentity
+from hub.wire.inner import InnerXml
 from hub.wire.limited import ByteStream, Limited
 from hub.wire.policy import NetworkPolicy, Pinned, Target, check_url, resolve
 from hub.wire.sftp import Fetched, Listing, RemoteFile, SftpSession, fetch_host_key
@@ -16,13 +19,16 @@ __all__ = [
     "ArchiveLimits",
     "BasicAuth",
     "ByteStream",
+    "ClientIdentity",
     "Deadline",
     "Entry",
     "Fault",
     "Fetched",
+    "FolderSession",
     "HostKey",
     "HttpResponse",
     "HttpSession",
+    "InnerXml",
     "Limited",
     "Listing",
     "NetworkPolicy",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,11 +25,17 @@ from hub.errors import (
     UnreachableError,
 )
 from hub.wire.deadline import Deadline
+from hub.wire.identity import ClientIdentity, tls_context
 from hub.wire.limited import Limited, too_large
 from hub.wire.pinning import CURRENT, Exchange, PinnedAdapter
 from hub.wire.policy import NetworkPolicy, check_url
 
 _DEFAULT_WAIT = 60.0
+# OpenSSL's names for the alerts with which a server refuses the certificate it was shown, or the lack of one.
+_REFUSED_CERTIFICATE = re.compile(
+    r"ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|CERTIFICATE_EXPIRED|CERTIFICATE_REVOKED|CERTIFICATE_UNKNOWN"
+    r"|UNSUPPORTED_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)"
+)
 _LONGEST_WAIT = 24 * 3600.0
 
 
@@ -88,20 +95,38 @@ class HttpResponse:
         self.close()
 
 
+class _Unled(requests.Session):
+    """Takes no redirect for one: even when told not to follow it, requests would read its body whole, without limit."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
+
+
 class HttpSession:
     """Keeps connections to the hosts a policy allows. One thread at a time; close it when done.
 
-    `ca_file`: a PEM bundle for a landlord's private certificate authority, instead of the public ones.
+    `ca_file`: a PEM bundle for a landlord's private certificate authority, instead of the public ones; `authority`: the
+    same as text. `identity`: what is shown where the server asks for a certificate (mutual TLS). Raises SettingsError
+    or MisconfiguredError for certificates that cannot be used.
     """
 
-    def __init__(self, policy: NetworkPolicy, *, ca_file: Path | None = None, user_agent: str = "housing-hub") -> None:
+    def __init__(
+        self,
+        policy: NetworkPolicy,
+        *,
+        ca_file: Path | None = None,
+        user_agent: str = "housing-hub",
+        identity: ClientIdentity | None = None,
+        authority: str | None = None,
+    ) -> None:
         self.policy = policy
-        self._session = requests.Session()
+        self._session = _Unled()
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"})
         if ca_file is not None:
             self._session.verify = str(ca_file)
-        adapter = PinnedAdapter(policy)
+        tls = tls_context(identity, authority) if identity or authority else None
+        adapter = PinnedAdapter(policy, tls)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -196,13 +221,19 @@ def _raise_as_ours(error: Exception, what: str, deadline: Deadline) -> NoReturn:
             f"the certificate of {what} is not accepted",
             hint="give the landlord's certificate authority in ca_file, or have the certificate renewed",
         ) from None
+    if refused := _REFUSED_CERTIFICATE.search(str(error)):
+        raise MisconfiguredError(
+            f"{what} does not accept our client certificate ({refused[1].lower().replace('_', ' ')})",
+            hint="set client_certificate and client_key to what its operator gave you; ask whether they were renewed",
+        ) from None
     if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
         raise InputRefusedError(f"the reply of {what} is broken: it cannot be decompressed") from None
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
         raise MisconfiguredError(f"the request to {what} cannot be written: {type(error).__name__}") from None
-    raise UnreachableError(
-        f"the connection to {what} broke off ({type(error).__name__})", hint="it is tried again later"
-    ) from None
+    hint = "it is tried again later"
+    if isinstance(error, requests.exceptions.SSLError):
+        hint += "; if it never works, the service may want a client certificate, or another one"
+    raise UnreachableError(f"the connection to {what} broke off ({type(error).__name__})", hint=hint) from None
 
 
 def _basic(auth: tuple[str, str]) -> requests.auth.HTTPBasicAuth:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from contextvars import ContextVar
 from typing import Any
 
@@ -89,10 +90,18 @@ def _pools(policy: NetworkPolicy) -> dict[str, type[HTTPConnectionPool]]:
 class PinnedAdapter(HTTPAdapter):
     """The transport adapter of a `requests.Session` that lives under a network policy."""
 
-    def __init__(self, policy: NetworkPolicy) -> None:
-        self._pools = _pools(policy)
+    def __init__(self, policy: NetworkPolicy, tls: ssl.SSLContext | None = None) -> None:
+        self._pools, self._tls = _pools(policy), tls
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        if self._tls is not None:
+            kwargs["ssl_context"] = self._tls
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """A context of our own knows whom it trusts; requests would add the public authorities to it."""
+        super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+        if self._tls is not None:
+            conn.ca_certs = None

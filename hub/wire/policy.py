@@ -16,7 +16,11 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Cloud metadata services: they hand out credentials, so a host name on the list is not enough to reach them.
 _METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "100.100.100.200", "fd00:ec2::254")))
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# IPv4 addresses written as IPv6: NAT64 (RFC 6052), translated (RFC 6145), compatible (RFC 4291, long given up).
+_EMBEDDING = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
+# Python calls some of what IANA never gave to anybody "global": site-local, 192.0.0.192 of a cloud's metadata service.
+_ALLOCATED = ipaddress.ip_network("2000::/3")
+_PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")
 _ODD = re.compile(r"[\x00-\x20\x7f\\]")
 
 
@@ -163,10 +167,11 @@ def _look_up(host: str, port: int, seconds: float) -> list[Address]:
 
 
 def _inner(address: Address) -> Address:
-    """The IPv4 address an IPv6 one stands for (mapped, 6to4, Teredo, NAT64), else itself: that is where packets go."""
-    if isinstance(address, ipaddress.IPv4Address):
+    """The IPv4 address an IPv6 one stands for (mapped, compatible, translated, 6to4, Teredo, NAT64), else itself: that
+    is where packets go."""
+    if isinstance(address, ipaddress.IPv4Address) or int(address) <= 1:  # :: and ::1 are themselves
         return address
-    if address in _NAT64:
+    if any(address in network for network in _EMBEDDING):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     teredo = address.teredo[1] if address.teredo else None
     return address.ipv4_mapped or address.sixtofour or teredo or address
@@ -176,7 +181,7 @@ def _judge(address: Address, host: str, policy: NetworkPolicy) -> None:
     """Raises ForbiddenError unless the address is public, or private and listed."""
     inner = _inner(address)
     never = inner.is_multicast or inner.is_unspecified
-    if inner.is_global and not never:
+    if _is_public(inner) and not never:
         return
     if not never and policy.lists_address(inner):
         return
@@ -188,6 +193,12 @@ def _judge(address: Address, host: str, policy: NetworkPolicy) -> None:
         if not never
         else "no server can stand at such an address",
     )
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.is_global and address in _ALLOCATED
+    return address.is_global and address not in _PROTOCOLS
 
 
 def _range(address: Address) -> str:

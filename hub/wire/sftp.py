@@ -39,6 +39,10 @@ _BLOCK = 32 * 1024
 # disk is slower), and its limit on requests polls with a sleep; a window keeps the line full and memory flat.
 _WINDOW = 16 * 1024**2
 _MAX_FILES = 100_000
+_TOO_OLD = (
+    "ask for a newer SSH server; where that cannot be and its host key is ssh-rsa with SHA-1 only, the connector's "
+    "legacy_host_key = true accepts it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +77,12 @@ class Fetched:
     sha256: str
 
 
-def fetch_host_key(host: str, port: int, policy: NetworkPolicy) -> HostKey:
-    """The key a server shows, for a person to compare: nothing is sent that could be stolen."""
+def fetch_host_key(host: str, port: int, policy: NetworkPolicy, *, legacy: bool = False) -> HostKey:
+    """The key a server shows, for a person to compare: nothing is sent that could be stolen. `legacy`: see below."""
     deadline = Deadline(policy.total_seconds)
     with (
         _guarding(f"{host}:{port}", deadline),
-        contextlib.closing(_start(host, port, policy, deadline, None)) as transport,
+        contextlib.closing(_start(host, port, policy, deadline, None, legacy)) as transport,
     ):
         return _shown_key(transport)
 
@@ -88,6 +92,7 @@ class SftpSession:
 
     `host_key`: see `parse_pin`; without one, entering raises with the key shown. `private_key`: the text of an OpenSSH
     or PEM key. No agent, no key files, no known_hosts. `prefetch=False` for servers that choke on many requests.
+    `legacy=True` for servers that can sign with nothing but SHA-1 (`ssh-rsa`); `signed_with` says what they used.
     Entering raises ForbiddenError, UnreachableError, DeadlineError, MisconfiguredError (host key, login) or
     SettingsError (unreadable key). The policy's total time holds for log-in and for each call.
     """
@@ -104,12 +109,14 @@ class SftpSession:
         private_key: str | None = None,
         passphrase: str | None = None,
         prefetch: bool = True,
+        legacy: bool = False,
     ) -> None:
         self._host, self._port, self._policy, self._user = host, port, policy, user
         self._pin = parse_pin(host_key) if host_key else None
         self._password = password
         self._key_text, self._passphrase = private_key, passphrase
-        self._prefetch = prefetch
+        self._prefetch, self._legacy = prefetch, legacy
+        self.signed_with = ""
         self._name = f"{host}:{port}"
         self._open: paramiko.SFTPClient | None = None
         self._transport: paramiko.Transport | None = None
@@ -120,8 +127,9 @@ class SftpSession:
         key = _load_key(self._key_text, self._passphrase) if self._key_text else None
         deadline = Deadline(self._policy.total_seconds)
         with _guarding(self._name, deadline):
-            transport = _start(self._host, self._port, self._policy, deadline, self._pin)
+            transport = _start(self._host, self._port, self._policy, deadline, self._pin, self._legacy)
             self._transport = transport
+            self.signed_with = str(transport.host_key_type)
             with self._ending(deadline, close_on_error=True):
                 compare(self._pin, _shown_key(transport), self._name)
                 self._log_in(transport, key)
@@ -251,13 +259,13 @@ class SftpSession:
             channel.settimeout(seconds)
 
 
-def _start(host: str, port: int, policy: NetworkPolicy, deadline: Deadline, pin: Pin | None) -> paramiko.Transport:
+def _start(
+    host: str, port: int, policy: NetworkPolicy, deadline: Deadline, pin: Pin | None, legacy: bool
+) -> paramiko.Transport:
     """A transport that has agreed on keys with the server; nobody is logged in, the host key is not judged yet."""
-    import paramiko
-
     sock = open_socket(resolve(host, port, policy, deadline=deadline), deadline.bound(policy.connect_seconds))
     try:
-        transport = paramiko.Transport(sock, disabled_algorithms={"macs": ["hmac-md5", "hmac-md5-96"]})
+        transport = _kind(legacy)(sock, disabled_algorithms={"macs": ["hmac-md5", "hmac-md5-96"]})
         transport.daemon = True
         transport.banner_timeout = transport.auth_timeout = deadline.bound(policy.connect_seconds * 2)
         transport.channel_timeout = deadline.bound(policy.read_seconds)
@@ -270,6 +278,16 @@ def _start(host: str, port: int, policy: NetworkPolicy, deadline: Deadline, pin:
         transport.close()
         raise DeadlineError(f"{host}:{port} did not finish the SSH handshake", hint="ask the server's operator")
     return transport
+
+
+def _kind(legacy: bool) -> type[paramiko.Transport]:
+    import paramiko
+
+    if not legacy:
+        return paramiko.Transport
+    from hub.wire.legacy import LegacyTransport
+
+    return LegacyTransport
 
 
 def _prefer(transport: paramiko.Transport, pin: Pin | None) -> None:
@@ -329,7 +347,7 @@ def _raise_as_ours(error: Exception, doing: str, deadline: Deadline) -> NoReturn
     if isinstance(error, socket.timeout):
         raise DeadlineError(f"{doing}: the server stopped answering", hint="ask the server's operator") from None
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
-        raise MisconfiguredError(f"{doing}: no common algorithm: {error}", hint="the server's SSH is too old") from None
+        raise MisconfiguredError(f"{doing}: no common algorithm: {error}", hint=_TOO_OLD) from None
     if isinstance(error, paramiko.SSHException | EOFError | ConnectionError) or str(error) == "Socket is closed":
         raise UnreachableError(f"{doing}: the connection broke off", hint="it is tried again later") from None
     said = error.args[0] if error.args else type(error).__name__

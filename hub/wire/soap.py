@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from hub.errors import ForbiddenError, HubError, MisconfiguredError, SettingsError
 from hub.wire.deadline import Deadline
@@ -38,7 +39,8 @@ class SoapClient:
     `wsdl`: a folder made by `vendor_wsdl`, or what it returned; nothing is fetched. `binding` (its local or `{ns}`
     name) and `address` come from the WSDL's service unless given. `on_fault` turns a Fault into the error to raise;
     the login and `secrets` (those sent as arguments) are blotted out of its text first. Raises MisconfiguredError for a
-    changed or broken WSDL, SettingsError for an unknown binding or a missing address.
+    changed or broken WSDL, SettingsError for an unknown binding, and for an address that is missing or, in the WSDL,
+    on another host than the WSDL came from.
     """
 
     def __init__(
@@ -58,9 +60,7 @@ class SoapClient:
         self._secrets = [secret for secret in (*secrets, auth.password if auth else "") if secret]
         self._client = _load(self.wsdl, self._transport, auth)
         name, own_address = _choose_binding(self._client, binding)
-        self.address = address or own_address
-        if not self.address:
-            raise SettingsError("the WSDL gives no address for its service", hint="write the service's address")
+        self.address = address or _own_address(self.wsdl, own_address)
         self._binding = self._client.wsdl.bindings[name]
         self._service = self._client.create_service(name, self.address)
 
@@ -163,6 +163,26 @@ def _load(wsdl: VendoredWsdl, transport: _Transport, auth: BasicAuth | UsernameT
         raise MisconfiguredError(
             f"the vendored WSDL cannot be used: {_reason(error)}", hint="run housing-hub check to fetch it anew"
         ) from None
+
+
+def _own_address(wsdl: VendoredWsdl, address: str | None) -> str:
+    """Where the WSDL says calls go, if that is the host it came from: its writer may not send our login elsewhere."""
+    if not address:
+        raise SettingsError("the WSDL gives no address for its service", hint="write the service's address")
+    came_from, leads_to = urlsplit(wsdl.url).hostname, _host_of(address)
+    if leads_to != came_from:
+        raise SettingsError(
+            f"the WSDL came from {came_from}, but sends calls to {leads_to or 'no host'}",
+            hint="if that is meant, write it as address in the connector's settings; else write the address that is",
+        )
+    return address
+
+
+def _host_of(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 def _choose_binding(client: Any, wanted: str | None) -> tuple[str, str | None]:

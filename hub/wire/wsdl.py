@@ -13,8 +13,9 @@ from urllib.parse import urljoin, urlsplit
 from lxml import etree
 
 from hub.errors import ForbiddenError, InputRefusedError, MisconfiguredError
+from hub.wire.deadline import Deadline
 from hub.wire.http import HttpSession
-from hub.wire.limited import too_large
+from hub.wire.limited import CHUNK, too_large
 from hub.wire.policy import check_url
 from hub.wire.xml import local_name, parse_small
 
@@ -22,9 +23,17 @@ LOCK = "wsdl.lock.json"
 MAIN = "service.wsdl"
 _MAX_FILES = 200
 _MAX_BYTES = 32 * 1024**2
+_MAX_EXPANDED = 20_000
 _WSDL = "http://schemas.xmlsoap.org/wsdl/"
 _SOAP = "http://schemas.xmlsoap.org/wsdl/soap/"
-_POINTERS = {"import": ("location", "schemaLocation"), "include": ("schemaLocation",), "redefine": ("schemaLocation",)}
+_XSD = "http://www.w3.org/2001/XMLSchema"
+_GROUP = f"{{{_XSD}}}group"
+_POINTERS = {
+    "import": ("location", "schemaLocation"),
+    "include": ("schemaLocation",),
+    "redefine": ("schemaLocation",),
+    "override": ("schemaLocation",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +70,9 @@ def vendor_wsdl(url: str, folder: Path, session: HttpSession) -> VendoredWsdl:
     """Fetches a WSDL with all it imports and includes into `folder`, locations made relative, with `wsdl.lock.json`.
 
     Everything must come from the WSDL's own scheme, host and port: ForbiddenError names a location that points
-    elsewhere, has another scheme (`file:`) or a document type. A WSDL without any binding gets a document/literal one
-    per port type. Fetched whole before a byte is written; the lock comes last.
+    elsewhere, has another scheme (`file:`) or a document type, InputRefusedError one that is too large or whose groups
+    multiply. The policy's total time holds for all documents together. A WSDL without any binding gets a
+    document/literal one per port type. Fetched whole before a byte is written; the lock comes last.
     """
     fetched = _Fetch(url, session)
     fetched.everything()
@@ -90,6 +100,7 @@ class _Fetch:
         self._names = {url: MAIN}
         self._documents: dict[str, etree._Element] = {}
         self._bytes = 0
+        self._deadline = Deadline(session.policy.total_seconds)
 
     def everything(self) -> None:
         while waiting := [url for url in self._names if url not in self._documents]:
@@ -98,6 +109,7 @@ class _Fetch:
                 self._documents[url] = root
                 for element in root.iter(etree.Element):
                     self._follow(element, url)
+        _refuse_multiplying(list(self._documents.values()))
         _add_missing_bindings(list(self._documents.values()))
 
     def contents(self) -> dict[str, bytes]:
@@ -107,16 +119,24 @@ class _Fetch:
         }
 
     def _get(self, url: str) -> etree._Element:
-        content = self._session.request("GET", url).read()
-        self._bytes += len(content)
-        if self._bytes > _MAX_BYTES:
-            raise too_large("the WSDL with its schemas", _MAX_BYTES)
+        content = self._fetch(url)
         try:
             return parse_small(content, what=f"the document {_shown(url)}")
         except InputRefusedError as error:
             if "DOCTYPE" in error.message:
                 raise ForbiddenError(error.message, hint=error.hint) from None
             raise
+
+    def _fetch(self, url: str) -> bytes:
+        """Read piece by piece: a packed bomb is stopped at the limit, not after it."""
+        content = bytearray()
+        with self._session.request("GET", url, deadline=self._deadline) as response:
+            while data := response.stream().read(CHUNK):
+                content += data
+                self._bytes += len(data)
+                if self._bytes > _MAX_BYTES:
+                    raise too_large("the WSDL with its schemas", _MAX_BYTES)
+        return bytes(content)
 
     def _follow(self, element: etree._Element, base: str) -> None:
         for attribute in _POINTERS.get(local_name(element), ()):
@@ -141,6 +161,28 @@ class _Fetch:
             suffix = ".wsdl" if "wsdl" in url.lower().rpartition("/")[2] and "xsd" not in url.lower() else ".xsd"
             self._names[url] = f"part-{len(self._names)}{suffix}"
         return self._names[url]
+
+
+def _refuse_multiplying(documents: list[etree._Element]) -> None:
+    """A group that holds another twice, thirty times over, stands for a billion fields: whoever lists them hangs."""
+    named = [group for root in documents for group in root.iter(_GROUP) if group.get("name")]
+    groups = {group.get("name", ""): group for group in named}
+    sizes: dict[str, int] = {}
+
+    def size(name: str, above: tuple[str, ...]) -> int:
+        if name in above or len(above) > _MAX_FILES:
+            return _MAX_EXPANDED + 1
+        if name not in sizes and name in groups:
+            own = sum(1 for _ in groups[name].iter(f"{{{_XSD}}}element"))
+            inner = [group.get("ref", "").rpartition(":")[2] for group in groups[name].iter(_GROUP)]
+            sizes[name] = own + sum(size(one, (*above, name)) for one in inner if one)
+        return sizes.get(name, 0)
+
+    if wrong := next((name for name in groups if size(name, ()) > _MAX_EXPANDED), None):
+        raise InputRefusedError(
+            f"the WSDL's group {wrong[:80]} stands for more than {_MAX_EXPANDED:,} fields, or for itself",
+            hint="ask the vendor for a WSDL that other clients can read",
+        )
 
 
 def _add_missing_bindings(documents: list[etree._Element]) -> None:

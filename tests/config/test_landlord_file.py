@@ -230,7 +230,7 @@ def test_network_limits_become_the_policy(tmp_path: Path) -> None:
 def test_what_is_hardly_meant_is_warned_of(tmp_path: Path) -> None:
     text = LANDLORD + '[connectors.spare]\nplugin = "pond"\nhost = "h"\ntoken = { env = "LAKE_TOKEN" }\n'
     assert config(tmp_path, text).warnings == [
-        "feed ledger refers to accounts, but no feed of erp brings them: its rows will wait",
+        "feed ledger refers to accounts, but no feed of erp brings them: its rows will wait for `rekey --share`",
         "connector spare has no feed",
     ]
 

@@ -38,7 +38,6 @@ def marks(tmp_path: Path, content: str, *, rows: str = "Row", namespace: str | N
         messages="Messages/Message",
         paging="Next",
         namespace=namespace,
-        max_bytes=10**6,
     )
 
 

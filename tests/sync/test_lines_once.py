@@ -232,7 +232,7 @@ async def test_a_file_sent_again_under_another_name_does_not_bring_its_lines_twi
     before = await entries(home)
     (row,) = await waiting(home, SFTP, "UNKNOWN_CODE")
     folder = home.sandbox.root
-    sent, again = folder / row.file, (folder / row.file).with_name("ECR_20261121_09.csv")
+    sent, again = folder / row.file, (folder / row.file).with_name("ECR_20261121_01.csv")
     for suffix in (".csv", ".ctl"):
         shutil.copy2(sent.with_suffix(suffix), again.with_suffix(suffix))
         sent.with_suffix(suffix).unlink()
@@ -303,7 +303,7 @@ def send_alone(sent: Path, line: int) -> None:
     header, *lines = sent.read_text("cp1252").splitlines()
     chosen = lines[line - 2]
     cells = dict(zip(header.split(";"), chosen.split(";"), strict=True))
-    again = sent.with_name("ECR_20261121_09.csv")
+    again = sent.with_name("ECR_20261121_01.csv")
     again.write_text(f"{header}\r\n{chosen}\r\n", "cp1252", newline="")
     sums = {name: cells[name] or "0,00" for name in ("DEBIT", "CREDIT")}
     told = {"FICHIER": again.name, "LIGNES": "1", **sums}

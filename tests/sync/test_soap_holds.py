@@ -14,6 +14,7 @@ from hub.store.hold_rows import Hold
 
 SOAP = "rives-doise"
 CLOSED = "select count(*) from contract where closed_at is not null or missing_since is not null"
+FEW = "[feeds.contracts.guard]\ndisappearing_rows = 8\n\n[feeds.contracts.fields]"
 STRICT = "[feeds.ledger.guard]\ndebit_floor_cents = 0\n\n[feeds.ledger.fields]"
 
 
@@ -37,8 +38,9 @@ async def reject(house: Any, hold: int) -> None:
     await reject_hold(house.parts.engine, house.clock, SOAP, hold, by="ida", reason="the export was cut")
 
 
-def tell_one_contract(house: Any) -> None:
-    """The ERP answers well, with one contract of its twelve."""
+async def tell_one_contract(house: Any) -> None:
+    """The ERP answers well, with one contract of its twelve; one of the eleven ended last month, as was told."""
+    await house.apply(SOAP, lambda text: text.replace("[feeds.contracts.fields]", FEW))
     world = house.sandbox.world(SOAP)
     house.sandbox.soap.faults.worlds = {"ListerContrats": replace(world, contracts=world.contracts[:1])}
 
@@ -77,14 +79,14 @@ async def test_a_reply_that_ends_in_the_middle_changes_nothing_however_often_it_
 
 async def test_a_snapshot_without_most_contracts_is_held_rejected_and_the_good_one_applied(home: Any) -> None:
     before = await home.dump(SOAP)
-    tell_one_contract(home)
+    await tell_one_contract(home)
     for _ in range(2):
         home.clock.move(days=1)
         report = (await home.sync(SOAP, "contracts")).feed_runs[0]
-        assert "1 rows, held are 12: 11 contracts would disappear (limit 10)" == report.error
+        assert "1 rows, held are 12: 10 contracts would disappear (limit 8)" == report.error
         assert (report.state, report.hold_id) == ("held", (await the_hold(home)).id)
     hold = await the_hold(home)
-    assert 11 == len(hold.diff["sample"])
+    assert 10 == len(hold.diff["sample"])
     await reject(home, hold.id)
 
     home.clock.move(days=1)
@@ -103,7 +105,7 @@ async def test_a_snapshot_without_most_contracts_is_held_rejected_and_the_good_o
 async def test_what_was_held_is_let_through_from_the_kept_replies_without_a_call(home: Any) -> None:
     home.clock.move(days=1)
     told_at = home.clock.now()
-    tell_one_contract(home)
+    await tell_one_contract(home)
     await home.feed(SOAP, "contracts")
     hold = await the_hold(home)
     home.clock.move(hours=2)
@@ -127,7 +129,7 @@ async def test_what_was_held_is_let_through_from_the_kept_replies_without_a_call
 
 
 async def test_a_newer_good_answer_supersedes_the_hold_and_nothing_older_can_be_let_through(home: Any) -> None:
-    tell_one_contract(home)
+    await tell_one_contract(home)
     home.clock.move(days=1)
     await home.feed(SOAP, "contracts")
     hold = await the_hold(home)

@@ -121,9 +121,14 @@ def test_a_wsdl_is_fetched_once_and_read_from_its_folder_ever_after(
     assert erp.fetched == ["/ws?wsdl", "/erp.xsd"]
     soap = client(wsdl, http_session, base)
     assert list(soap.operations()) == ["ListeEcritures"]
-    assert SoapClient(wsdl.folder, http_session).address == "http://erp.example/ws"
+    assert SoapClient(wsdl.folder, http_session, address="http://erp.example/ws").address == "http://erp.example/ws"
     assert VendoredWsdl.open(wsdl.folder).digest == wsdl.digest
     assert erp.fetched == ["/ws?wsdl", "/erp.xsd"]
+
+
+def test_calls_go_to_another_host_only_when_the_settings_say_so(wsdl: VendoredWsdl, http_session: HttpSession) -> None:
+    with pytest.raises(SettingsError, match=r"came from 127\.0\.0\.1, but sends calls to erp\.example"):
+        SoapClient(wsdl, http_session)
 
 
 def test_a_call_sends_its_arguments_and_gives_the_raw_reply(

@@ -63,9 +63,13 @@ _FIGURES = """
     where e.landlord_id = a.landlord_id and e.account_id = a.id and e.missing_since is null"""
 _OPENING = "case when figures.begun then null else a.opening_cents end"
 _TRUTH = "(select l.balance from landlord l where l.landlord_id = a.landlord_id)"
+# Feeds of the account's own connector; where that brings no entries, of whichever does.
 _AS_OF = """(
     select min(f.as_of) from feed_state f
-    where f.landlord_id = a.landlord_id and f.source = a.source and f.stream in ('accounts', 'ledger_entries'))"""
+    where f.landlord_id = a.landlord_id and f.stream in ('accounts', 'ledger_entries')
+      and (f.source = a.source or not exists (
+        select from feed_state g
+        where g.landlord_id = f.landlord_id and g.stream = f.stream and g.source = a.source)))"""
 _INCOMPLETE = """exists (
     select from account_gap g where g.landlord_id = a.landlord_id and g.account_id = a.id)"""
 _SUMS = ("entries", "entries_cents", "due_debits_cents", "credits_cents", "last_posted_on")

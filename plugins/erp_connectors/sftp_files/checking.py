@@ -1,4 +1,4 @@
-"""`check` of the `sftp_files` connector: resolve, host key, log in, list, and the newest file of each feed."""
+"""`check` of dropped files: the door (resolve, host key, log in), the folders, and the newest file of each feed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from posixpath import basename
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from erp_connectors.sftp_files.patterns import FilePattern
 from hub.errors import HubError, MisconfiguredError
@@ -16,28 +16,37 @@ from hub.wire import fetch_host_key, resolve
 from hub.wire.hostkeys import compare, parse_pin
 
 if TYPE_CHECKING:
-    from erp_connectors.sftp_files.connector import SftpFilesConnector
+    from erp_connectors.sftp_files.connector import DroppedFiles, SftpFilesConnector
 
+_SHA1 = "ssh-rsa"
 _NO_FILE = "check the folder and the name pattern (`files`), or wait for the first file"
 
 
-def check(connector: SftpFilesConnector, feeds: Sequence[Feed]) -> Iterator[Finding]:
-    """Each step as it ends; the steps up to the login stop at the first that fails, feeds are looked at one by one."""
+Step = tuple[str, Callable[[], str]]
+
+
+def check(connector: DroppedFiles[Any], door: Sequence[Step], feeds: Sequence[Feed]) -> Iterator[Finding]:
+    """Each step as it ends; the steps of the door stop at the first that fails, feeds are looked at one by one."""
     folders = dict.fromkeys(FilePattern(feed.settings.files).folder for feed in feeds)  # type: ignore[attr-defined]  # FileFeed
+    for step, action in door:
+        finding = _try(step, action)
+        yield finding
+        if not finding.ok:
+            return
+    for folder in folders:
+        yield _try(f"list {folder}/", partial(_list, connector, folder))
+    for feed in feeds:
+        yield _try(f"feed {feed.name}", partial(_newest, connector, feed))
+
+
+def log_in_steps(connector: SftpFilesConnector) -> list[Step]:
+    """The way in to an SFTP server."""
     server = f"{connector.settings.host}:{connector.settings.port}"
-    steps = [
+    return [
         (f"{server} resolve", partial(_resolve, connector)),
         (f"{server} host key", partial(_host_key, connector)),
         (f"{server} log in", partial(_log_in, connector)),
-        *((f"list {folder}/", partial(_list, connector, folder)) for folder in folders),
     ]
-    for step, action in steps:
-        finding = _try(step, action)
-        yield finding
-        if not finding.ok and not step.startswith("list "):
-            return
-    for feed in feeds:
-        yield _try(f"feed {feed.name}", partial(_newest, connector, feed))
 
 
 def _try(step: str, action: Callable[[], str]) -> Finding:
@@ -53,7 +62,7 @@ def _resolve(connector: SftpFilesConnector) -> str:
 
 def _host_key(connector: SftpFilesConnector) -> str:
     own = connector.settings
-    shown = fetch_host_key(own.host, own.port, connector.context.network)
+    shown = fetch_host_key(own.host, own.port, connector.context.network, legacy=own.legacy_host_key)
     if own.host_key is None:
         raise MisconfiguredError(
             f"not pinned yet: the server shows {shown.sha256}",
@@ -69,17 +78,18 @@ def _host_key(connector: SftpFilesConnector) -> str:
 
 
 def _log_in(connector: SftpFilesConnector) -> str:
-    connector.session()
-    return f"as {connector.settings.user}"
+    session = connector.session()
+    weak = "; its key is proven with SHA-1 only (legacy_host_key): ask for a newer one" * (session.signed_with == _SHA1)
+    return f"as {connector.settings.user}{weak}"
 
 
-def _list(connector: SftpFilesConnector, folder: str) -> str:
+def _list(connector: DroppedFiles[Any], folder: str) -> str:
     listing = connector.session().list(folder)
     left_out = f", {len(listing.skipped)} hostile names left out" if listing.skipped else ""
     return f"{len(listing)} files{left_out}"
 
 
-def _newest(connector: SftpFilesConnector, feed: Feed) -> str:
+def _newest(connector: DroppedFiles[Any], feed: Feed) -> str:
     artifacts = connector.discover(feed)
     if not artifacts:
         raise MisconfiguredError("no file fits the pattern", hint=_NO_FILE)
@@ -91,7 +101,7 @@ def _newest(connector: SftpFilesConnector, feed: Feed) -> str:
     return f"newest {basename(newest.name)}, {lines:,} lines{agrees}{waits}"
 
 
-def _count(connector: SftpFilesConnector, feed: Feed, artifact: Artifact) -> int:
+def _count(connector: DroppedFiles[Any], feed: Feed, artifact: Artifact) -> int:
     """The lines of a file, read through: this is what finds that it is not what its control file says."""
     with tempfile.TemporaryDirectory(prefix="check-", dir=connector.context.folder) as folder:
         path = Path(folder) / basename(artifact.name)

@@ -1,22 +1,24 @@
-"""The `sftp_files` connector: finds, fetches and reads the files an ERP drops on an SFTP server."""
+"""Dropped files, found and read wherever they lie; and the `sftp_files` connector, which asks an SFTP server."""
 
 from __future__ import annotations
 
 import io
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from posixpath import basename
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO, ClassVar, TypeVar
 
 from pydantic import SecretStr
 
 from erp_connectors.sftp_files import checking
 from erp_connectors.sftp_files.bundle import Bundles
-from erp_connectors.sftp_files.looks import Folders, Looks
+from erp_connectors.sftp_files.looks import Folders, Looks, Place
 from erp_connectors.sftp_files.patterns import FilePattern, Found
 from erp_connectors.sftp_files.reading import control_of, read_file
-from erp_connectors.sftp_files.settings import FileFeed, SftpSettings
+from erp_connectors.sftp_files.settings import DropSettings, FileFeed, SftpSettings
+from hub.errors import RetryableError
 from hub.ports import Artifact, Capabilities, Context, Feed, FileSource, Finding, Pull, Spooled
 from hub.records import Batch, Stream
 from hub.wire import RemoteFile, SftpSession
@@ -33,27 +35,33 @@ class Seen:
     found: Found
 
 
-class SftpFilesConnector(FileSource[SftpSettings]):
+D = TypeVar("D", bound=DropSettings)
+
+
+class DroppedFiles(FileSource[D]):
     """Snapshots are the files of the newest date, deltas all files in order; nothing is taken before it is finished."""
 
-    name: ClassVar[str] = "sftp_files"
-    summary: ClassVar[str] = "Files an ERP drops on an SFTP server: CSV, fixed width, XML, JSON lines, PDF bundles"
-    settings_model = SftpSettings
     feed_settings_model = FileFeed
     capabilities = Capabilities(pull={stream: Pull(snapshot=True, delta=True, window=True) for stream in Stream})
     needs_mapping = True
+    settles_by_its_time: ClassVar[bool] = False
 
-    _session: SftpSession | None = None
-
-    def __init__(self, settings: SftpSettings, context: Context) -> None:
+    def __init__(self, settings: D, context: Context) -> None:
         super().__init__(settings, context)
         self._bundles = Bundles()
 
-    def check(self, feeds: Sequence[Feed]) -> Iterator[Finding]:
-        return checking.check(self, feeds)
+    @abstractmethod
+    def session(self) -> Place:
+        """Where the files lie, opened when first needed."""
 
     def discover(self, feed: Feed) -> Sequence[Artifact]:
-        looks = Looks(self.context.state, feed.name, self.context.clock.now(), self.settings.settle_seconds)
+        looks = Looks(
+            self.context.state,
+            feed.name,
+            self.context.clock.now(),
+            self.settings.settle_seconds,
+            by_its_time=self.settles_by_its_time,
+        )
         folders = self.folders()
         artifacts = [self._artifact(feed, seen, looks, folders) for seen in self._find(feed, folders)]
         looks.keep()
@@ -77,44 +85,43 @@ class SftpFilesConnector(FileSource[SftpSettings]):
         return self._bundles.open(spooled, _pattern(feed), settings_of(feed).bundle, file_name)
 
     def done(self, feed: Feed, artifact: Artifact) -> None:
+        self._move(feed, artifact, self.settings.archive)
+
+    def refused(self, feed: Feed, artifact: Artifact) -> None:
+        self._move(feed, artifact, self.settings.refused)
+
+    def close(self) -> None:
+        self._bundles.close()
+
+    # -- helpers, also of `checking` ---------------------------------------------------------------------------------
+
+    def _move(self, feed: Feed, artifact: Artifact, to: str | None) -> None:
         found = _pattern(feed).match(basename(artifact.name))
-        if self.settings.archive is None or found is None:
+        if to is None or found is None:
             return
         own = settings_of(feed)
         beside = [found.fill(pattern) for pattern in (own.control, own.bundle) if pattern]
         # The data file first: left alone it would wait for its control file for ever.
         for path in (artifact.name, *beside):
-            self.session().rename(path, replace(found, path=path).fill(self.settings.archive))
+            self._rename(path, replace(found, path=path).fill(to))
 
-    def close(self) -> None:
-        self._bundles.close()
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+    def _rename(self, path: str, to: str) -> None:
+        """Once, however often it is asked for: a kill may have come between the move and the note of it."""
+        try:
+            self.session().rename(path, to)
+        except RetryableError:
+            # Gone: by our own earlier hand if it now lies where it belongs, else somebody else's business.
+            self.session().stat(to)
 
-    # -- helpers, also of `checking` ---------------------------------------------------------------------------------
-
-    def session(self) -> SftpSession:
-        """The logged-in session, opened when first needed."""
-        if self._session is None:
-            own = self.settings
-            self._session = SftpSession(
-                own.host,
-                own.port,
-                self.context.network,
-                user=own.user,
-                host_key=own.host_key,
-                password=_clear(own.password),
-                private_key=_clear(own.private_key),
-                passphrase=_clear(own.passphrase),
-                prefetch=own.prefetch,
-            ).__enter__()
-        return self._session
+    def _is_moved(self, name: str) -> bool:
+        """Whether a name is one that we gave a file whose time is over, though the feed's pattern may fit it too."""
+        marks = [basename(to).partition("{name}") for to in (self.settings.archive, self.settings.refused) if to]
+        return any(name.startswith(before) and name.endswith(after) for before, _, after in marks if before or after)
 
     def _find(self, feed: Feed, folders: Folders) -> list[Seen]:
         """The feed's files, oldest first; of a snapshot only those of the newest date."""
         pattern = _pattern(feed)
-        files = folders.files(pattern.folder).values()
+        files = [file for file in folders.files(pattern.folder).values() if not self._is_moved(file.name)]
         seen = [Seen(file, found) for file in files if (found := pattern.match(file.name))]
         seen.sort(key=lambda one: (one.found.group, one.found.sequence))
         return seen if feed.mode == "delta" else [one for one in seen if one.found.group == seen[-1].found.group]
@@ -138,6 +145,43 @@ class SftpFilesConnector(FileSource[SftpSettings]):
         content = io.BytesIO()
         self.session().fetch(control.path, content, max_bytes=_MAX_CONTROL_BYTES)
         return content.getvalue()
+
+
+class SftpFilesConnector(DroppedFiles[SftpSettings]):
+    """Files on an SFTP server whose host key is pinned."""
+
+    name: ClassVar[str] = "sftp_files"
+    summary: ClassVar[str] = "Files an ERP drops on an SFTP server: CSV, fixed width, XML, JSON lines, PDF bundles"
+    settings_model = SftpSettings
+
+    _session: SftpSession | None = None
+
+    def check(self, feeds: Sequence[Feed]) -> Iterator[Finding]:
+        return checking.check(self, checking.log_in_steps(self), feeds)
+
+    def close(self) -> None:
+        super().close()
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def session(self) -> SftpSession:
+        """The logged-in session, opened when first needed."""
+        if self._session is None:
+            own = self.settings
+            self._session = SftpSession(
+                own.host,
+                own.port,
+                self.context.network,
+                user=own.user,
+                host_key=own.host_key,
+                password=_clear(own.password),
+                private_key=_clear(own.private_key),
+                passphrase=_clear(own.passphrase),
+                prefetch=own.prefetch,
+                legacy=own.legacy_host_key,
+            ).__enter__()
+        return self._session
 
 
 def settings_of(feed: Feed) -> FileFeed:

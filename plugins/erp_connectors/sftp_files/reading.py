@@ -14,6 +14,7 @@ from hub.formats import (
     CsvFormat,
     FixedColumn,
     FixedWidthFormat,
+    HeaderNames,
     Rows,
     add_up,
     disagreement,
@@ -24,7 +25,7 @@ from hub.formats import (
 )
 from hub.ports import Artifact, Feed, Spooled
 from hub.records import Batch, Reject
-from hub.wire import ByteStream
+from hub.wire import ByteStream, InnerXml
 
 _COUNT = "lines"
 
@@ -106,6 +107,7 @@ def _rows(settings: FileFeed, stream: ByteStream, columns: Sequence[str], file: 
                 settings.header or settings.columns,
                 settings.skip_lines,
                 settings.skip_prefixes,
+                HeaderNames(settings.aliases, settings.optional),
             ).read(stream, file=file, columns=columns)
         case "fixed_width":
             return FixedWidthFormat(
@@ -116,6 +118,7 @@ def _rows(settings: FileFeed, stream: ByteStream, columns: Sequence[str], file: 
                 settings.short_lines,
             ).read(stream, file=file, columns=columns)
         case "xml":
-            return read_xml(stream, settings.rows or "", columns, file=file)
+            outer = stream if settings.inside is None else InnerXml(stream, settings.inside, what=file)
+            return read_xml(outer, settings.rows or "", columns, file=file, without=settings.without)
         case "json_lines":
             return read_json_lines(stream, columns, file=file, encoding=settings.encoding)

@@ -1,15 +1,26 @@
-"""What a landlord writes about an SFTP server and the files it drops."""
+"""What a landlord writes about an SFTP server or a folder, and the files dropped there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from erp_connectors.sftp_files.patterns import FilePattern, check_fill
 from hub.errors import SettingsError
 from hub.formats import known_encoding
+from hub.formats.csv_names import folded
 from hub.ports import ConnectorSettings, FeedSettings, setting
 from hub.wire.hostkeys import parse_pin
 
@@ -43,7 +54,40 @@ def _accepted(value: str, judge: Callable[[str], object]) -> str:
 Pattern = Annotated[str, AfterValidator(_readable)]
 
 
-class SftpSettings(ConnectorSettings):
+class DropSettings(ConnectorSettings):
+    """What holds wherever files are dropped."""
+
+    archive: Companion | None = setting(
+        "Where an applied file is moved, e.g. `{folder}/archives/{name}` or `{folder}/OK_{name}`; without it files "
+        "stay and are remembered",
+        default=None,
+    )
+    refused: Companion | None = setting(
+        "Where a file refused as a whole is moved, e.g. `{folder}/NOK_{name}`; without it it stays and is read again",
+        default=None,
+    )
+    settle_seconds: int = setting(
+        "How long a file without control file keeps its size and time before it counts as finished", default=60, ge=0
+    )
+
+
+class FolderSettings(DropSettings):
+    """A folder the hub's own machine can read."""
+
+    folder: Path = setting("The folder, with its whole path", example="/srv/erp-export")
+    settle_seconds: int = setting(
+        "How long a file without control file is left alone after it was last written", default=10, ge=0
+    )
+
+    @field_validator("folder")
+    @classmethod
+    def _whole(cls, folder: Path) -> Path:
+        if not folder.is_absolute():
+            raise ValueError("write the whole path: it is read by workers, wherever they were started")
+        return folder
+
+
+class SftpSettings(DropSettings):
     """The server, the login and the pinned host key."""
 
     host: str = setting("Name or address of the SFTP server", example="sftp.example.org", min_length=1)
@@ -57,14 +101,11 @@ class SftpSettings(ConnectorSettings):
         default=None,
         example="ssh-ed25519 AAAA…",
     )
-    archive: Companion | None = setting(
-        "Where an applied file is moved, e.g. `{folder}/archives/{name}`; without it files stay and are remembered",
-        default=None,
+    legacy_host_key: bool = setting(
+        "Accept a server that can prove its key with nothing better than SHA-1 (ssh-rsa); the pinned key still counts",
+        default=False,
     )
     prefetch: bool = setting("Ask for a file's blocks ahead; some old servers want this off", default=True)
-    settle_seconds: int = setting(
-        "How long a file without control file keeps its size and time before it counts as finished", default=60, ge=0
-    )
 
     @model_validator(mode="after")
     def _one_login(self) -> Self:
@@ -104,6 +145,14 @@ class FileFeed(FeedSettings):
     )
     header: bool = setting("CSV: whether the first line names the columns", default=True)
     columns: tuple[str, ...] = setting("CSV without header: the columns' names in their order", default=())
+    aliases: dict[str, tuple[str, ...]] = setting(
+        "CSV: other names a column may have in the header; case, accents and signs between words do not matter",
+        default={},
+        example={"contract_id": ["num_contrat", "bail"]},
+    )
+    optional: tuple[str, ...] = setting(
+        "CSV: columns the file may lack; they then hold nothing", default=(), example=["email"]
+    )
     skip_lines: int = setting("Lines before the header or the first row", default=0, ge=0)
     skip_prefixes: tuple[str, ...] = setting("Lines that begin so are no data: comments, trailers", default=())
     short_lines: bool = setting("Fixed width: whether lines end with their last character", default=False)
@@ -112,6 +161,12 @@ class FileFeed(FeedSettings):
     )
     rows: str | None = setting(
         "XML: the element that is a row, by its path from the one that repeats", default=None, example="Contrat/Lot"
+    )
+    inside: str | None = setting(
+        "XML: the element whose text is itself XML, escaped, in which the rows are", default=None
+    )
+    without: tuple[str, ...] = setting(
+        "XML: elements below which nothing is a row: `before`, the old images of an ADO.NET diffgram", default=()
     )
     bundle: Companion | None = setting(
         "Documents: the zip that holds the files an index names", default=None, example="avis/PDF_{date:%Y%m}.zip"
@@ -125,6 +180,16 @@ class FileFeed(FeedSettings):
             raise ValueError('an xml file needs rows: the path of its row element, e.g. "Contrat"')
         if self.format == "csv" and self.header == bool(self.columns):
             raise ValueError("a csv file has either a header line (header = true) or columns = […] with header = false")
+        self._refuse_unclear_names()
         if wrong := [name for name, (first, last) in self.positions.items() if not 1 <= first <= last]:
             raise ValueError(f"positions of {', '.join(wrong)}: first and last count from 1, first is not after last")
         return self
+
+    def _refuse_unclear_names(self) -> None:
+        if (self.aliases or self.optional) and not (self.format == "csv" and self.header):
+            raise ValueError("aliases and optional are for csv files with a header")
+        seen: dict[str, str] = {}
+        for column, others in self.aliases.items():
+            for name in {folded(one) for one in (column, *others)}:
+                if seen.setdefault(name, column) != column:
+                    raise ValueError(f"aliases: {name!r} would mean {seen[name]} and {column}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from erp_connectors.soap import checking
+from erp_connectors.soap.dialect import as_read, token_of
 from erp_connectors.soap.paging import Pace, Pager, Progress, ranges
 from erp_connectors.soap.reply import Marks, fault_error, judge, read_marks
 from erp_connectors.soap.settings import CallFeed, SoapSettings
@@ -19,7 +20,17 @@ from hub.errors import SettingsError
 from hub.formats import Rows, read_xml
 from hub.ports import CallSource, Capabilities, Feed, Finding, Pull, RowMapper, Spool, Spooled
 from hub.records import RECORDS, Batch, Stream, arrow_schema
-from hub.wire import BasicAuth, Deadline, HttpSession, SoapClient, SoapReply, UsernameToken, VendoredWsdl, vendor_wsdl
+from hub.wire import (
+    BasicAuth,
+    ClientIdentity,
+    Deadline,
+    HttpSession,
+    SoapClient,
+    SoapReply,
+    UsernameToken,
+    VendoredWsdl,
+    vendor_wsdl,
+)
 
 _WITHOUT_FILES = [stream for stream in Stream if stream is not Stream.DOCUMENTS]
 _CHUNK = 256 * 1024
@@ -71,8 +82,9 @@ class SoapConnector(CallSource[SoapSettings]):
     def read(self, feed: Feed, replies: Sequence[Spooled]) -> Iterator[Batch]:
         settings = _settings_of(feed)
         asked_first = settings.for_each is not None and settings.for_each.operation is not None
-        for reply in replies[1:] if asked_first else replies:
-            marks = self._marks(reply, rows=settings.rows, namespace=settings.namespace)
+        for kept in replies[1:] if asked_first else replies:
+            reply = as_read(kept, settings)
+            marks = self._marks(reply, rows=settings.rows, namespace=settings.namespace, without=settings.without)
             if judge(marks, self.settings.messages, operation=settings.operation, silence=settings.silence, secrets=()):
                 yield from _read(feed, settings, reply)
 
@@ -90,7 +102,7 @@ class SoapConnector(CallSource[SoapSettings]):
     def http(self) -> HttpSession:
         """The guarded session, opened when first needed."""
         if self._http is None:
-            self._http = HttpSession(self.context.network)
+            self._http = HttpSession(self.context.network, identity=self._identity(), authority=self.settings.authority)
         return self._http
 
     def wsdl(self) -> VendoredWsdl:
@@ -117,7 +129,9 @@ class SoapConnector(CallSource[SoapSettings]):
 
     def secrets(self) -> tuple[str, ...]:
         """What a server might quote and nobody should read."""
-        return tuple(value.get_secret_value() for value in (self.settings.password, self.settings.licence) if value)
+        own = self.settings
+        given = (own.password, own.licence, own.client_key_passphrase)
+        return tuple(value.get_secret_value() for value in given if value)
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> SoapReply:
         """One call, within its total deadline and at the agreed pace."""
@@ -127,6 +141,14 @@ class SoapConnector(CallSource[SoapSettings]):
         return self.client().call(
             operation, {**common, **arguments}, deadline=Deadline(self.context.network.total_seconds)
         )
+
+    def _identity(self) -> ClientIdentity | None:
+        own = self.settings
+        if own.client_certificate is None or own.client_key is None:
+            return None
+        passphrase = own.client_key_passphrase.get_secret_value() if own.client_key_passphrase else None
+        certificate, key = own.client_certificate.get_secret_value(), own.client_key.get_secret_value()
+        return ClientIdentity(certificate, key, passphrase)
 
     def _auth(self) -> BasicAuth | UsernameToken | None:
         own = self.settings
@@ -201,13 +223,15 @@ class SoapConnector(CallSource[SoapSettings]):
         """One page: asked for, kept in the spool, looked through."""
         own = asking.settings
         arguments = self._filled(asking, own.arguments, values)
-        reply, digest = self._save(asking.spool, asking.next_name(), own.operation, arguments)
-        paging = own.pages.path if own.pages else None
-        return reply, self._marks(reply, rows=own.rows, paging=paging, namespace=own.namespace), digest
+        kept, digest = self._save(asking.spool, asking.next_name(), own.operation, arguments)
+        reply, paging = as_read(kept, own), own.pages.path if own.pages else None
+        marks = self._marks(reply, rows=own.rows, paging=paging, namespace=own.namespace, without=own.without)
+        if own.pages is not None:
+            marks.paging = token_of(marks.paging, own.pages)
+        return reply, marks, digest
 
-    def _marks(self, reply: Spooled, *, rows: str, paging: str | None = None, namespace: str | None = None) -> Marks:
-        messages, limit = self.settings.message_path, self.context.network.max_bytes
-        return read_marks(reply, rows=rows, messages=messages, paging=paging, namespace=namespace, max_bytes=limit)
+    def _marks(self, reply: Spooled, *, rows: str, **options: Any) -> Marks:
+        return read_marks(reply, rows=rows, messages=self.settings.message_path, **options)
 
     def _judge(self, marks: Marks, operation: str, *, silence: str) -> bool:
         return judge(marks, self.settings.messages, operation=operation, silence=silence, secrets=self.secrets())
@@ -262,7 +286,7 @@ def _read(feed: Feed, settings: CallFeed, reply: Spooled, progress: Progress | N
     mapper, path = _mapper_of(feed), progress and settings.cursor and settings.cursor.path
     columns = tuple(dict.fromkeys((*mapper.columns, path))) if path else mapper.columns
     with reply.open() as stream:
-        for rows in read_xml(stream, settings.rows, columns, file=reply.name):
+        for rows in read_xml(stream, settings.rows, columns, file=reply.name, without=settings.without):
             if path and progress:
                 progress.see(rows.table.column(path).to_pylist())
             yield _mapped(mapper, rows, reply.name)

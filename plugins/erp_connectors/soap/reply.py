@@ -37,7 +37,13 @@ class Marks:
 
 
 def read_marks(
-    spooled: Spooled, *, rows: str, messages: str, paging: str | None, namespace: str | None, max_bytes: int
+    spooled: Spooled,
+    *,
+    rows: str,
+    messages: str,
+    paging: str | None = None,
+    namespace: str | None = None,
+    without: Sequence[str] = (),
 ) -> Marks:
     """Looks through a spooled reply once, in constant memory. `messages` and `paging` are ends of paths.
 
@@ -46,7 +52,7 @@ def read_marks(
     marks, (outer, *inner) = Marks(), row_steps(rows)
     names = {*outer, *(path.rpartition("/")[2] for path in (messages, paging) if path)}
     with spooled.open() as stream:
-        for element in iter_elements(stream, *sorted(names), what=spooled.name, max_element_bytes=max_bytes):
+        for element in iter_elements(stream, *sorted(names), what=spooled.name, without=without):
             if local_name(element) in outer:
                 found = list(elements_at([element], inner))
                 marks.rows += len(found)

@@ -49,6 +49,14 @@ class SoapSettings(ConnectorSettings):
     user: str | None = setting("The user to log in as", default=None)
     password: SecretStr | None = setting("Password of the user", default=None)
     licence: SecretStr | None = setting("A licence key, for arguments: {secret:licence}", default=None)
+    client_certificate: SecretStr | None = setting(
+        "Certificate to show (mutual TLS), PEM, with the intermediate ones after it", default=None
+    )
+    client_key: SecretStr | None = setting("Its private key, PEM", default=None)
+    client_key_passphrase: SecretStr | None = setting("Passphrase of that key, if it has one", default=None)
+    authority: str | None = setting(
+        "Certificate of the authority that signed the service's, PEM, where it is none of the public ones", default=None
+    )
     calls_per_minute: dict[str, Annotated[float, Field(gt=0)]] = setting(
         "Most calls in a minute, by operation; `*` for all others", default={}, example={"*": 600}
     )
@@ -68,6 +76,8 @@ class SoapSettings(ConnectorSettings):
     def _login_complete(self) -> Self:
         if self.auth in ("basic", "wsse_text", "wsse_digest") and (self.user is None or self.password is None):
             raise ValueError(f'auth = "{self.auth}" needs user and password')
+        if (self.client_certificate is None) != (self.client_key is None):
+            raise ValueError("client_certificate and client_key go together")
         return self
 
     @model_validator(mode="after")
@@ -88,11 +98,18 @@ class Pages(_Part):
         gt=0,
     )
     path: str | None = setting("Element of the reply: the next token, or (by page) the number of pages", default=None)
+    parameter: str | None = setting(
+        "By token, where the reply gives a link: the parameter of it that is the token (the link is not followed)",
+        default=None,
+        example="$skiptoken",
+    )
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
         if (self.path is None) == (self.size is None) or (self.by == "token" and self.path is None):
             raise ValueError("say how the last page is known: path, or else (by page only) size")
+        if self.parameter is not None and self.by != "token":
+            raise ValueError("parameter is for pages by token: it says which part of a link is the token")
         return self
 
 
@@ -141,6 +158,12 @@ class CallFeed(FeedSettings):
         "The element that is a row, by its path from the one that repeats (memory holds one of these); a step may name "
         "several: Charge|Payment",
         example="Contrat/Parties/Partie",
+    )
+    inside: str | None = setting(
+        "The element whose text is itself XML, escaped, in which the rows are", default=None, example="GetResult"
+    )
+    without: tuple[str, ...] = setting(
+        "Elements below which nothing is a row: `before`, the old images of an ADO.NET diffgram", default=()
     )
     namespace: str | None = setting(
         "XML namespace the rows must have; without it, whatever the service sends is taken (many send placeholders)",
