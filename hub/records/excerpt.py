@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 MAX_EXCERPT = 80
+# Looked at to know what the excerpt's end belongs to: a mail address has at most 320 characters (RFC 3696).
+_LOOKED_AT = MAX_EXCERPT + 320
 # Two letters, two digits, then at least eleven letters or digits, in groups or not (ISO 13616).
 _IBAN = re.compile(r"\b[A-Za-z]{2}\d{2}(?:[ \u00a0]?[A-Za-z0-9]){11,30}\b")
 
@@ -26,7 +28,7 @@ def excerpt(value: object, *, personal: bool = False) -> str | None:
     addresses, wherever a moved column put them."""
     if value is None:
         return None
-    text = str(value)
+    text = str(value)[:_LOOKED_AT]
     shown = shape(text) if personal else outlined(text)
     cut = shown if len(shown) <= MAX_EXCERPT else shown[: MAX_EXCERPT - 1] + "…"
     return "".join(char if char.isprintable() else "·" for char in cut)

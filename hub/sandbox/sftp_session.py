@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -48,7 +49,7 @@ class Files(paramiko.SFTPServerInterface):
         self._root, self._sftp = root, sftp
 
     def list_folder(self, path: str) -> list[SFTPAttributes] | int:
-        return self._do(path, lambda place: [_attributes(entry, entry.lstat()) for entry in sorted(place.iterdir())])
+        return self._do(path, _entries)
 
     def stat(self, path: str) -> SFTPAttributes | int:
         return self._do(path, lambda place: _attributes(place, place.stat()))
@@ -139,3 +140,12 @@ class _OpenFile(SFTPHandle):
 
     def stat(self) -> SFTPAttributes:
         return SFTPAttributes.from_stat(os.fstat(self._file.fileno()), self._place.name)
+
+
+def _entries(folder: Path) -> list[SFTPAttributes]:
+    """What lies in a folder; a file that is renamed meanwhile is not there."""
+    found = []
+    for entry in sorted(folder.iterdir()):
+        with suppress(FileNotFoundError):
+            found.append(_attributes(entry, entry.lstat()))
+    return found

@@ -86,7 +86,9 @@ def _uploads(seed: int, count: int) -> list[str]:
         f"{tally.looks_at_unfinished} looks at unfinished ones, {tally.refused} refused that were announced too early",
         flush=True,
     )
-    return tally.partial if tally.whole == tally.files else [*tally.partial, "not all files were read"]
+    faults = list(tally.partial)
+    faults += ["not all files were read whole"] if tally.whole != tally.files else []
+    return faults + ([f"{tally.too_early} files were taken before they stood still"] if tally.too_early else [])
 
 
 async def _with_a_hub(seed: int, asked: argparse.Namespace) -> list[str]:

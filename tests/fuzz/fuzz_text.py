@@ -97,7 +97,7 @@ def _in_character(gold: Golden, rng: Random) -> Case | None:
 @mutation("truncated: between two rows", *PLAIN)
 def _between_rows(gold: Golden, rng: Random) -> Case:
     start, _ = spans(gold)[index_of(gold, some(gold, rng))]
-    cut = gold.content[: start - rng.choice((0, *range(1, len(gold.form.newline))))]
+    cut = gold.content[: max(0, start - rng.choice((0, *range(1, len(gold.form.newline)))))]
     return case_of(gold, cut, whole=True, control=rng.choice(("honest", "count")))
 
 
