@@ -21,6 +21,7 @@ from hub.store.job_rows import BuriedJob, ClaimedJob, WokenBy
 
 _log: Final = structlog.get_logger(__name__)
 _CLAIM_SECONDS: Final = 30.0
+_ALONE_SECONDS: Final = 4.0
 _PURGE_EVERY: Final = timedelta(hours=1)
 
 
@@ -54,12 +55,24 @@ class Pulse:
     slots: int
     busy: int = 0
     alone: int = 0
+    alone_until: float = 0.0
     last_claim: float = field(default_factory=time.monotonic)
 
     @property
     def full(self) -> bool:
-        """Whether every slot has a job, or one that is to be alone; it does not look for more then."""
-        return self.busy >= self.slots or self.alone > 0
+        """Whether every slot has a job, or one that is still to be alone; it does not look for more then."""
+        return self.busy >= self.slots or self.seconds_alone > 0
+
+    @property
+    def seconds_alone(self) -> float:
+        """How much longer nothing is started beside a job that may be what killed its workers: what has lived so long
+        is a long job that was unlucky, and must not keep other landlords waiting."""
+        return max(0.0, self.alone_until - time.monotonic()) if self.alone else 0.0
+
+    def leave_alone(self) -> None:
+        """A job begins that may be what killed its workers."""
+        self.alone += 1
+        self.alone_until = time.monotonic() + _ALONE_SECONDS
 
 
 class QueueLoop:
@@ -94,14 +107,15 @@ class QueueLoop:
         started = 0
         while not self._stopping:
             free = self.pulse.slots - len(self._running)
-            if free <= 0 or self.pulse.alone:
-                await asyncio.wait({*self._running, self._stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if free <= 0 or (alone := self.pulse.seconds_alone):
+                ended = {*self._running, self._stopped}
+                await asyncio.wait(ended, timeout=alone if free > 0 else None, return_when=asyncio.FIRST_COMPLETED)
                 continue
             jobs = await self._claim(free, woken_by)
             for claimed in jobs:
                 self._start(claimed)
             started += len(jobs)
-            if len(jobs) < free and not self.pulse.alone:
+            if len(jobs) < free and not any(claimed.alone for claimed in jobs):
                 break
         return started
 
@@ -154,7 +168,8 @@ class QueueLoop:
         self._runtime.metrics.started.labels(self._queue, claimed.woken_by).inc()
         task = asyncio.create_task(self._work(claimed))
         self._running.add(task)
-        self.pulse.alone += claimed.alone
+        if claimed.alone:
+            self.pulse.leave_alone()
         task.add_done_callback(self._running.discard)
         self._count_running(1)
 

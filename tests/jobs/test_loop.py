@@ -71,6 +71,31 @@ async def test_nothing_is_started_beside_a_job_that_lost_its_workers(house: Any)
     assert {"fresh one", "fresh two"} in beside.values(), "the others go side by side again"
 
 
+async def test_a_long_job_that_lost_its_workers_keeps_nobody_waiting(house: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("hub.jobs.loop._ALONE_SECONDS", 0.3)
+    others_done, order = asyncio.Event(), []
+
+    async def note(job: Job, runtime: JobRuntime) -> None:
+        if job.payload["key"] == "unlucky":
+            async with asyncio.timeout(20):
+                await others_done.wait()
+        order.append(job.payload["key"])
+        if job.payload["key"] == "fresh":
+            others_done.set()
+
+    await house.ask("unlucky")
+    for _ in range(2):
+        assert len(await house.claim(lease_seconds=0.02)) == 1
+        await asyncio.sleep(0.05)
+    await house.ask("fresh")
+
+    loop = house.start(house.runtime({"note": note}))
+    await house.until(lambda: _all_done(house))
+    await loop.stop()
+
+    assert order == ["fresh", "unlucky"]
+
+
 async def test_one_ring_carries_a_whole_chain_of_ordered_jobs_in_their_order(house: Any) -> None:
     order: list[str] = []
 

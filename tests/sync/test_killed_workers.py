@@ -232,7 +232,8 @@ async def test_a_worker_killed_between_applying_a_refused_line_and_settling_it_d
 
     assert [(before + 1,)] == await home.rows(SFTP, count)
     assert ["BAD_DATE"] == [row.code for row in await home.quarantine(SFTP, "ledger")]
-    assert "1 quarantined line applied" == (await home.run(SFTP, queued.run_id)).feed_runs[0].note
+    note = (await home.run(SFTP, queued.run_id)).feed_runs[0].note or ""
+    assert note.startswith("1 quarantined line applied"), note
 
 
 async def test_one_worker_reads_two_landlords_at_once(mortal: Mortal, evening: Any) -> None:
