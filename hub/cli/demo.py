@@ -27,6 +27,7 @@ TENANTS = {"rives-doise": "T000001", "cite-des-tilleuls": "0000000001", "lakesid
 LANDLORDS = tuple(TENANTS)
 _API_PORT = 8000
 _ERP_PORTS = {"soap": 8771, "sftp": 8772, "lakeside": 8773}
+_NOTED = "landlords/.shipped"
 _ERPS = "sandbox: Rives d'Oise (SOAP), Tilleuls (SFTP), Lakeside (Yardi)"
 
 
@@ -99,7 +100,9 @@ class Demo:
         """Take over the landlords' files and read their ERPs once, as an operator would."""
         from hub.cli import operate
 
-        self.hub.while_doing(lambda: operate.apply_files(files, force=True))
+        if files:
+            self.hub.while_doing(lambda: operate.apply_files(files, force=True))
+        note_written(self.folder)
         self.hub.while_doing(lambda: operate.sync_with_progress(LANDLORDS))
 
     def say_where_to_look(self, url: str) -> None:
@@ -162,19 +165,38 @@ def listens(port: int) -> bool:
 def write_landlord_files(folder: Path, world: dict[str, Any], *, source: Path = Path("landlords")) -> list[Path]:
     """The landlords' files with this sandbox's addresses, its host key and its secrets, in `<data dir>/landlords`.
 
-    SetupError when the project's `landlords/` is not beside us.
+    A file that would be written as it was applied at an earlier start is left alone, and not among those given: the
+    operator may have changed it since. SetupError when the project's `landlords/` is not beside us.
     """
-    target = folder / "landlords"
+    target, noted = folder / "landlords", folder / _NOTED
     target.mkdir(parents=True, exist_ok=True)
+    noted.mkdir(parents=True, exist_ok=True)
     written = []
     for slug in LANDLORDS:
         try:
             text = (source / f"{slug}.toml").read_text(encoding="utf-8")
         except FileNotFoundError as error:
             raise SetupError(f"{error.filename} is missing", hint="run the demo from the project's folder") from error
-        (target / f"{slug}.toml").write_text(_addressed(text, world), encoding="utf-8")
-        written.append(target / f"{slug}.toml")
+        text, path = _addressed(text, world), target / f"{slug}.toml"
+        if path.exists() and _read(noted / f"{slug}.applied") == text:
+            continue
+        path.write_text(text, encoding="utf-8")
+        (noted / f"{slug}.written").write_text(text, encoding="utf-8")
+        written.append(path)
     return written
+
+
+def note_written(folder: Path) -> None:
+    """What was written is in force now; a start that ends before this writes it again."""
+    for path in (folder / _NOTED).glob("*.written"):
+        path.replace(path.with_suffix(".applied"))
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
 
 
 def _addressed(text: str, world: dict[str, Any]) -> str:

@@ -13,6 +13,8 @@ from hub.errors import InputRefusedError, Where
 from hub.records import Reject
 
 ROWS_PER_BLOCK = 20_000
+_CLOSE = 0.75
+"""How alike two names are of which one is taken for a slip of the other: more than ETAT and LIB_ETAT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def check_columns(wanted: Sequence[str], found: Sequence[str], *, file: str, lin
     for name in wanted:
         if name not in found:
             lower = {column.casefold().strip(): column for column in found}
-            close = difflib.get_close_matches(name.casefold(), lower, 1, 0.5)
+            close = difflib.get_close_matches(name.casefold(), lower, 1, _CLOSE)
             hint = f"did you mean {lower[close[0]]!r}?" if close else "correct the mapping, or ask for the column"
             raise InputRefusedError(
                 f"the column {name!r} is missing; the file has {', '.join(repr(column) for column in found)}",

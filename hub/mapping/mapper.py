@@ -12,6 +12,9 @@ from hub.errors import InputRefusedError, PluginError
 from hub.mapping.values import Fault, Target
 from hub.records import Batch, CanonicalRecord, Reject, arrow_schema, excerpt
 
+_CLOSE = 0.75
+"""How alike two columns' names are of which one is taken for a slip of the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mapper:
@@ -54,7 +57,7 @@ class Mapper:
 
     def _text(self, source: pa.Table, name: str, file: str | None) -> pl.Series:
         if name not in source.column_names:
-            near = get_close_matches(name, source.column_names, 1)
+            near = get_close_matches(name, source.column_names, 1, _CLOSE)
             raise InputRefusedError(
                 f"there is no column {name!r}: found {', '.join(source.column_names)}",
                 hint=f"did you mean {near[0]!r}?" if near else "has the file's layout changed?",

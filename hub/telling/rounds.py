@@ -74,10 +74,16 @@ async def _look_after(parts: TellingParts, slug: str) -> Standing | None:
 
 
 def late_feeds(config: LandlordConfig, facts: FeedFacts, now: datetime) -> set[str]:
-    """The feeds whose served data is older than their schedule explains."""
+    """The feeds whose served data is older than their schedule explains.
+
+    A delta says what is new, and on many days nothing is: while its source is looked at, it is fresh. A snapshot or
+    window that no longer comes is late, however often the old one is found.
+    """
     zone, late = config.identity.time_zone, set()
     for feed in config.feeds:
         as_of = facts.as_of.get(feed.name)
+        if as_of is not None and feed.mode == "delta":
+            as_of = max(as_of, facts.looked.get(feed.name, as_of))
         deadline = None if as_of is None else late_after(config.plan(feed), as_of, zone, key=config.slug)
         if deadline is not None and deadline <= now:
             late.add(feed.name)

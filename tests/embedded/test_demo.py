@@ -39,6 +39,23 @@ def test_the_landlords_files_get_the_sandboxs_addresses_keys_and_secrets(tmp_pat
     assert (rives.parent / sftp["private_key"]["file"]).resolve() == tmp_path / "sandbox" / "secrets" / "tilleuls_key"
 
 
+def test_a_restart_leaves_files_alone_that_were_applied_unless_the_sandbox_moved(tmp_path: Path) -> None:
+    def start(world: dict[str, Any]) -> list[str]:
+        return [path.stem for path in demo.write_landlord_files(tmp_path, world, source=ROOT / "landlords")]
+
+    assert start(WORLD) == list(demo.LANDLORDS)
+    assert start(WORLD) == list(demo.LANDLORDS)  # written, but never said to be applied
+    demo.note_written(tmp_path)
+    edited = tmp_path / "landlords" / "cite-des-tilleuls.toml"
+    edited.write_text("# the operator's own\n" + edited.read_text())
+
+    assert start(WORLD) == []
+    assert edited.read_text().startswith("# the operator's own")
+
+    assert start(WORLD | {"sftp": WORLD["sftp"] | {"port": 41009}}) == ["cite-des-tilleuls"]
+    assert tomllib.loads(edited.read_text())["connectors"]["erp"]["port"] == 41009
+
+
 def test_outside_the_project_the_demo_says_where_to_run_it(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"rives-doise\.toml") as refused:
         demo.write_landlord_files(tmp_path, WORLD, source=tmp_path / "nowhere")

@@ -82,6 +82,12 @@ def test_a_missing_column_names_those_found_and_the_closest() -> None:
     assert (caught.value.where.file, caught.value.where.field) == ("f.csv", "Montant TTC")
 
 
+def test_a_renamed_column_is_not_guessed_from_one_that_is_only_somewhat_alike() -> None:
+    with pytest.raises(InputRefusedError) as caught:
+        read(b"CTR;STATUT;LIB_ETAT\n", columns=["CTR", "ETAT"])
+    assert "did you mean" not in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

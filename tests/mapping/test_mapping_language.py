@@ -384,6 +384,11 @@ def test_a_missing_column_refuses_the_file_and_names_the_closest() -> None:
         run(mapper, REF=["1"], STATUT=["x"])
 
 
+def test_a_column_that_is_only_somewhat_alike_is_not_guessed() -> None:
+    with pytest.raises(InputRefusedError, match="has the file's layout changed"):
+        run(compile_mapping(ContractRecord, _contract("ETAT")), REF=["1"], STATUT=["x"], LIB_ETAT=["y"])
+
+
 def test_a_column_of_numbers_is_the_plugins_fault() -> None:
     mapper = compile_mapping(LedgerEntryRecord, LEDGER)
     with pytest.raises(PluginError, match="column 'NUM' comes as Float64"):

@@ -53,6 +53,7 @@ password = {{ env = "SFTP_PASSWORD" }}
 [feeds.contracts]
 connector = "files"
 stream = "contracts"
+mode = "{mode}"
 schedule = "daily 04:30"
 files = "contracts.csv"
 format = "csv"
@@ -216,10 +217,10 @@ class Hub:
     def runtime(self) -> JobRuntime:
         return self.worker.runtime
 
-    async def apply(self, notify: str, *, summary: str = "") -> LandlordConfig:
+    async def apply(self, notify: str, *, summary: str = "", mode: str = "snapshot") -> LandlordConfig:
         """Apply a landlord's file that tells these."""
         path = self.folder / "aubes.toml"
-        path.write_text(FILE.format(notify=notify, summary=summary), encoding="utf-8")
+        path.write_text(FILE.format(notify=notify, summary=summary, mode=mode), encoding="utf-8")
         environ = {"HOOK_SECRET": SECRET, "SFTP_PASSWORD": "invented"}
         self.config = read_landlord(path, self.telling.registry, environ=environ)
         await apply_config(self.telling.engine, self.telling.vault, self.clock, self.config)

@@ -192,6 +192,29 @@ async def test_late_data_is_told_once_reminded_daily_and_its_end_told(hub: Any, 
     assert [post.json["event"] for post in listener.posts] == ["problem", "reminder", "recovered"]
 
 
+@pytest.mark.parametrize(("mode", "late"), [("delta", 0), ("snapshot", 1)])
+async def test_a_delta_that_brings_nothing_is_not_late_while_its_source_is_looked_at(
+    hub: Any, listener: Any, mode: str, late: int
+) -> None:
+    def told() -> float | None:
+        labels = {"landlord": "aubes", "feed": "contracts"}
+        found: float | None = hub.runtime.metrics.registry.get_sample_value("hub_feed_late", labels)
+        return found
+
+    await hub.apply(listener.entry(), mode=mode)
+    await hub.served(hub.clock.now())
+    for _ in range(5):
+        hub.clock.move(days=1)
+        await hub.end_run("unchanged")
+    await hub.round()
+    assert told() == late
+    for _ in range(2):
+        hub.clock.move(days=1)
+        await hub.end_run("failed")  # a look that failed is none
+    await hub.round()
+    assert told() == 1
+
+
 async def test_a_problem_of_a_feed_that_is_gone_is_forgotten(hub: Any, listener: Any) -> None:
     await hub.apply(listener.entry())
     await hub.end_run("failed", "renamed_since")
