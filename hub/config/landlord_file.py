@@ -90,7 +90,7 @@ class _Table(BaseModel):
 
 class Identity(_Table):
     """Who the landlord is. `hosts`: names of the API's host that lead to this landlord. `keep_raw_days`: how long raw
-    input is kept, encrypted."""
+    input is kept, encrypted; `keep_jobs_days`: how long the records of done work are."""
 
     slug: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")] = Field(
         description="small letters, digits and hyphens, at most 40", examples=["rives-doise"]
@@ -100,6 +100,7 @@ class Identity(_Table):
     locale: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] = "fr-FR"
     hosts: tuple[_Host, ...] = ()
     keep_raw_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    keep_jobs_days: Annotated[int, Field(ge=1, le=3650)] = 30
     quiet: _Quiet = Field(default=(), description="when no feed begins by itself", examples=[["22:00-04:00"]])
     balance: Literal["of_record", "summed"] = Field(
         default="of_record",

@@ -195,7 +195,7 @@ class QueueLoop:
         self._purged[landlord] = now
         try:
             async with self._runtime.transaction(landlord) as conn:
-                await job_rows.purge(conn, finished_before=now - self._runtime.keep_done)
+                await job_rows.purge(conn, now=now)
         except StoreError as error:
             _log.warning("old jobs not removed", landlord=landlord, reason=describe(error))
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from hub.domain.clock import Clock
 from hub.errors import HubError
@@ -17,8 +16,6 @@ from hub.store import job_rows
 from hub.store.engine import scope
 from hub.store.handles import Connection, Engine
 from hub.store.job_rows import ClaimedJob
-
-_KEEP_DONE: Final = timedelta(days=30)
 
 
 class LeaseLostError(HubError):
@@ -58,7 +55,7 @@ class JobRuntime:
 
     `dispatch_engine` is of the role hub_dispatch; `sync_engine` of hub_sync, with a connection for each slot and one
     more. A lease is extended while its handler runs, so `lease_seconds` is how long the job of a killed worker waits.
-    Done jobs are removed after `keep_done`. `on_death`: by kind, what else ends with a job that is given up.
+    `on_death`: by kind, what else ends with a job that is given up.
     """
 
     dispatch_engine: Engine
@@ -69,7 +66,6 @@ class JobRuntime:
     metrics: JobMetrics = field(default_factory=JobMetrics)
     lease_seconds: float = 60.0
     back_off: BackOff = field(default_factory=BackOff)
-    keep_done: timedelta = _KEEP_DONE
     on_death: Mapping[str, OnDeath] = field(default_factory=dict)
 
     def transaction(self, landlord: str) -> AbstractAsyncContextManager[Connection]:

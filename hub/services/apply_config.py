@@ -192,7 +192,9 @@ def _of_another(live: StoredConfig | None, by: str, config: LandlordConfig) -> l
 
 def _directory_entry(config: LandlordConfig) -> LandlordRow:
     own = config.identity
-    return LandlordRow(own.slug, own.name, own.locale, own.time_zone, own.hosts, own.balance)
+    return LandlordRow(
+        own.slug, own.name, own.locale, own.time_zone, own.hosts, own.balance, keep_jobs_days=own.keep_jobs_days
+    )
 
 
 async def _put_schedules(conn: Connection, config: LandlordConfig, clock: Clock) -> None:

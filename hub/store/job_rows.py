@@ -15,8 +15,7 @@ from hub.errors import InvalidAskError, NotFoundError
 from hub.store.tables import job
 
 WokenBy = Literal["bell", "poll"]
-SUSPECT_AFTER: Final = 2
-"""Attempts after which a job whose worker is lost again is run alone."""
+SUSPECT_AFTER: Final = 2  # attempts
 
 
 def _passes(job: str) -> str:
@@ -65,7 +64,7 @@ _BURY_ABANDONED: Final = text("""
     from abandoned a where job.landlord_id = a.landlord_id and job.id = a.id
     returning job.landlord_id, job.id, job.kind""")
 
-# A job whose worker was lost twice may be what kills them: it is claimed with no other beside it.
+# A job whose worker was lost twice may be what kills them: it is claimed alone (ADR 0009).
 _CLAIM: Final = text(f"""
     with suspect as (
         select landlord_id, id from job
@@ -372,13 +371,14 @@ async def replay(conn: AsyncConnection, job_id: int, *, now: datetime) -> str:
     return queue
 
 
-async def purge(conn: AsyncConnection, *, finished_before: datetime, limit: int = 1000) -> int:
-    """Remove up to `limit` of the landlord's done jobs; dead letters stay until a person replays them."""
+async def purge(conn: AsyncConnection, *, now: datetime, limit: int = 1000) -> int:
+    """Remove up to `limit` of the landlord's jobs done longer ago than it keeps them; dead letters stay."""
     statement = text("""
         delete from job where (landlord_id, id) in (
-            select landlord_id, id from job where state = 'done' and finished_at < :before
-            order by finished_at limit :limit for update skip locked)""")
-    return (await conn.execute(statement, {"before": finished_before, "limit": limit})).rowcount
+            select j.landlord_id, j.id from job j left join landlord l on l.landlord_id = j.landlord_id
+            where j.state = 'done' and j.finished_at < :now - make_interval(days => coalesce(l.keep_jobs_days, 30))
+            order by j.finished_at limit :limit for update of j skip locked)""")
+    return (await conn.execute(statement, {"now": now, "limit": limit})).rowcount
 
 
 def _same(claimed: ClaimedJob) -> tuple[Any, ...]:

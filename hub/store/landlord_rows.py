@@ -18,8 +18,8 @@ from hub.store.tables import landlord_config
 
 @dataclass(frozen=True, slots=True)
 class LandlordRow:
-    """Who a landlord is. `hosts`: the host names that lead to it; `balance`: of_record or summed, which
-    of the two its tenants see."""
+    """Who a landlord is. `hosts`: the host names that lead to it; `balance`: of_record or summed, which of the two its
+    tenants see; `keep_jobs_days`: how long its done jobs are kept."""
 
     slug: str
     name: str
@@ -27,6 +27,7 @@ class LandlordRow:
     time_zone: str
     hosts: tuple[str, ...] = ()
     balance: str = "of_record"
+    keep_jobs_days: int = 30
 
 
 Origin = Literal["file", "export", "rollback"]
@@ -84,6 +85,7 @@ async def put_landlord(conn: AsyncConnection, landlord: LandlordRow, *, now: dat
         "time_zone": landlord.time_zone,
         "hosts": list(landlord.hosts),
         "balance": landlord.balance,
+        "keep_jobs_days": landlord.keep_jobs_days,
     }
     statement = upsert(table).values(landlord_id=landlord.slug, created_at=now, **values)
     differs = or_(*(table.c[name].is_distinct_from(statement.excluded[name]) for name in values))
@@ -166,4 +168,6 @@ async def _refuse_taken_hosts(conn: AsyncConnection, landlord: LandlordRow) -> N
 
 
 def _landlord(row: Any) -> LandlordRow:
-    return LandlordRow(row.landlord_id, row.name, row.locale, row.time_zone, tuple(row.hosts), row.balance)
+    return LandlordRow(
+        row.landlord_id, row.name, row.locale, row.time_zone, tuple(row.hosts), row.balance, row.keep_jobs_days
+    )

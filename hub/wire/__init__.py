@@ -10,7 +10,8 @@ from hub.wire.identity import ClientIdentity
 from hub.wire.inner import InnerXml
 from hub.wire.limited import ByteStream, Limited
 from hub.wire.policy import NetworkPolicy, Pinned, Target, check_url, resolve
-from hub.wire.sftp import Fetched, Listing, RemoteFile, SftpSession, fetch_host_key
+from hub.wire.remote import Fetched, Listing, RemoteFile
+from hub.wire.sftp import SftpSession, fetch_host_key
 from hub.wire.soap import BasicAuth, SoapClient, UsernameToken
 from hub.wire.wsdl import VendoredWsdl, vendor_wsdl
 from hub.wire.xml import iter_elements, local_name, parse_small

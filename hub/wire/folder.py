@@ -23,7 +23,7 @@ from hub.errors import (
 from hub.wire.deadline import Deadline
 from hub.wire.limited import too_large
 from hub.wire.policy import NetworkPolicy
-from hub.wire.sftp import Fetched, Listing, RemoteFile
+from hub.wire.remote import Fetched, Listing, RemoteFile
 
 _BLOCK = 1024**2
 _MAX_FILES = 100_000

@@ -12,7 +12,6 @@ import socket
 import stat
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -30,6 +29,7 @@ from hub.wire.deadline import Deadline, Watchdog
 from hub.wire.hostkeys import HostKey, Pin, compare, parse_pin
 from hub.wire.limited import too_large
 from hub.wire.policy import NetworkPolicy, open_socket, resolve
+from hub.wire.remote import Fetched, Listing, RemoteFile
 
 if TYPE_CHECKING:
     import paramiko
@@ -43,38 +43,6 @@ _TOO_OLD = (
     "ask for a newer SSH server; where that cannot be and its host key is ssh-rsa with SHA-1 only, the connector's "
     "legacy_host_key = true accepts it"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A plain file on the server. `modified` in UTC, None when the server does not say."""
-
-    name: str
-    path: str
-    size: int
-    modified: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A folder's plain files by name, and the names left out because they are hostile or not UTF-8 (escaped)."""
-
-    files: tuple[RemoteFile, ...]
-    skipped: tuple[str, ...] = ()
-
-    def __iter__(self) -> Iterator[RemoteFile]:
-        return iter(self.files)
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What a transfer brought: bytes written and their sha256, in hexadecimal."""
-
-    size: int
-    sha256: str
 
 
 def fetch_host_key(host: str, port: int, policy: NetworkPolicy, *, legacy: bool = False) -> HostKey:

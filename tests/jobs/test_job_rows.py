@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from hub.errors import InvalidAskError, NotFoundError
 from hub.store import job_rows
+from hub.store.landlord_rows import LandlordRow, put_landlord
 
 RIVES, TILLEULS = "rives-doise", "cite-des-tilleuls"
 
@@ -224,8 +225,21 @@ async def test_purging_removes_jobs_done_long_ago_and_keeps_the_dead(house: Any)
         await job_rows.bury(conn, dead, error="no", now=house.now)
     house.clock.move(days=31)
     async with house.as_landlord() as conn:
-        assert await job_rows.purge(conn, finished_before=house.now - timedelta(days=30)) == 1
+        assert await job_rows.purge(conn, now=house.now) == 1
     assert await house.states() == ["dead", "leased"]
+
+
+async def test_a_landlord_keeps_its_done_jobs_as_long_as_it_likes(house: Any) -> None:
+    await house.ask("old")
+    (old,) = await house.claim()
+    async with house.as_landlord() as conn:
+        row = LandlordRow(old.landlord, "Rives d'Oise Habitat", "fr-FR", "Europe/Paris", keep_jobs_days=90)
+        await put_landlord(conn, row, now=house.now)
+        await job_rows.finish(conn, old, now=house.now)
+    for days, removed in ((89, 0), (2, 1)):
+        house.clock.move(days=days)
+        async with house.as_landlord() as conn:
+            assert await job_rows.purge(conn, now=house.now) == removed
 
 
 async def test_the_backlog_counts_what_could_be_started_and_is_not(house: Any) -> None:

@@ -20,6 +20,7 @@ landlord = landlord_table(
         server_default="of_record",
         comment="of_record | summed: which of the two tenants see",
     ),
+    Column("keep_jobs_days", Integer, nullable=False, server_default="30", comment="how long done jobs are kept"),
     Column("created_at", DateTime(timezone=True), nullable=False),
     key=(),
     person=ANYONE,

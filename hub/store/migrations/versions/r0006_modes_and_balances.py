@@ -49,6 +49,16 @@ def upgrade() -> None:
             comment="of_record | summed: which of the two tenants see",
         ),
     )
+    op.add_column(
+        "landlord",
+        sa.Column(
+            "keep_jobs_days",
+            sa.Integer(),
+            server_default="30",
+            nullable=False,
+            comment="how long done jobs are kept",
+        ),
+    )
     op.execute("alter table balance_difference enable row level security")
     op.execute("alter table balance_difference force row level security")
     op.execute(
