@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hub.errors import MappingError
+from hub.errors import InputRefusedError, MappingError
 from hub.formats.rows import Rows, rows_of_lists
 from hub.formats.text import BLOCK_BYTES, Blocks, encoding_reject, nul_reject
 from hub.formats.xml import EVERY
@@ -29,7 +29,7 @@ def read_json_lines(
 
     Missing, null and "" are null; true and false are "true" and "false"; an object or list is its JSON text. Rejects:
     BAD_ROW for a line that is no object (CUT for a last one without newline), BAD_ENCODING, NUL_BYTE. Raises
-    MappingError for a column of all matches, which only XML has.
+    MappingError for a column of all matches, which only XML has; InputRefusedError for a file that is one list.
     """
     if every := next((column for column in columns if column.endswith(EVERY)), None):
         raise MappingError(f"the path {every!r} wants all matches", hint="sum works on XML; name each value here")
@@ -38,10 +38,21 @@ def read_json_lines(
     for block in blocks:
         used = block.rfind(b"\n") + 1
         first = blocks.line
+        if first == 1:
+            _refuse_document(block, file)
         blocks.consume(block, used)
         rows = _read_block(block[:used], first, blocks, paths)
         if rows.table.num_rows or rows.rejects:
             yield rows
+
+
+def _refuse_document(block: bytes, file: str) -> None:
+    """A list of rows is not a line for each: none of its lines would be a row."""
+    if block.lstrip().startswith(b"["):
+        raise InputRefusedError(
+            f"{file} is one JSON document, not a line for each row",
+            hint="have it written as JSON lines: one object a line, no list around them",
+        )
 
 
 def _read_block(block: bytes, first: int, blocks: Blocks, paths: dict[str, tuple[str, ...]]) -> Rows:

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from hub.errors import MappingError
+from hub.errors import InputRefusedError, MappingError
 from hub.formats import read_json_lines
 
 
@@ -66,3 +66,9 @@ def test_half_a_character_refuses_its_line_by_column_and_a_pair_is_one_character
 def test_a_file_cut_within_a_character_was_cut() -> None:
     (rows,) = read_json_lines(io.BytesIO('{"a": 1}\n{"a": "é'.encode()[:-1]), ["a"], file="f.jsonl")
     assert [(reject.line, reject.code) for reject in rows.rejects] == [(2, "CUT")]
+
+
+@pytest.mark.parametrize("document", ['[{"a": 1}, {"a": 2}]', '[\n  {"a": 1},\n  {"a": 2}\n]\n'])
+def test_a_list_of_rows_in_one_document_is_refused_by_what_it_is(document: str) -> None:
+    with pytest.raises(InputRefusedError, match="is one JSON document"):
+        list(read_json_lines(io.BytesIO(document.encode()), ["a"], file="x.jsonl"))
