@@ -76,7 +76,8 @@ class SftpServer:
             transports = list(self._transports)
         for transport in transports:
             transport.close()
-            transport.join(5)
+            if transport.is_alive():  # one that was accepted a moment ago may not have begun
+                transport.join(5)
 
     def change_host_key(self) -> None:
         """From now on another key, as after a reinstalled (or an intercepted) server."""

@@ -22,7 +22,7 @@ from hub.wire.xml import local_name, parse_small
 LOCK = "wsdl.lock.json"
 MAIN = "service.wsdl"
 _MAX_FILES = 200
-_MAX_BYTES = 32 * 1024**2
+_MAX_BYTES = 16 * 1024**2
 _MAX_EXPANDED = 20_000
 _WSDL = "http://schemas.xmlsoap.org/wsdl/"
 _SOAP = "http://schemas.xmlsoap.org/wsdl/soap/"
