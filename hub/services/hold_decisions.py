@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from hub.config.landlord_config import descendants
 from hub.domain.clock import Clock
 from hub.errors import ConflictError, InvalidAskError, NotFoundError
-from hub.jobs import RUN_KIND, RUN_ORDER_KEY, RUN_QUEUE, Bell
+from hub.jobs import RUN_QUEUE, Bell
 from hub.records import Stream
 from hub.services.known_landlords import landlord_slugs
+from hub.services.queue_run import queue_run
 from hub.store.artifact_rows import refuse_artifacts
 from hub.store.engine import scope
 from hub.store.handles import Connection, Engine
 from hub.store.hold_rows import Hold, HoldState, decide_hold, get_hold, list_holds, waiting_holds
-from hub.store.job_rows import enqueue
 from hub.store.kept_rows import kept_artifacts
 from hub.store.landlord_rows import StoredConfig, live_config
-from hub.store.run_rows import create_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ async def approve_hold(engine: Engine, clock: Clock, bell: Bell, landlord: str, 
         await decide_hold(
             conn, landlord=landlord, hold_id=hold.id, state="approved", by=by, reason=None, now=clock.now()
         )
-        run_id = await _queue(conn, landlord, feeds, live.version if live else 0, clock)
+        run_id = await queue_run(conn, landlord, feeds, version=live.version if live else 0, now=clock.now())
     bell.ring(RUN_QUEUE)
     return Approved(hold, run_id, tuple(feeds))
 
@@ -137,21 +136,3 @@ async def _require_raw_input(conn: Connection, landlord: str, hold: Hold) -> Non
             f"the raw input of hold {hold.id} is no longer kept",
             hint=f"ask for the file again, then `housing-hub sync {landlord} {hold.feed}`",
         )
-
-
-async def _queue(conn: Connection, landlord: str, feeds: Sequence[str], version: int, clock: Clock) -> int:
-    now = clock.now()
-    run_id = await create_run(
-        conn, landlord=landlord, asked_by="operator", feeds=feeds, config_version=version, now=now
-    )
-    await enqueue(
-        conn,
-        landlord=landlord,
-        queue=RUN_QUEUE,
-        kind=RUN_KIND,
-        dedup_key=f"run-{run_id}",
-        order_key=RUN_ORDER_KEY,
-        payload={"run_id": run_id},
-        now=now,
-    )
-    return run_id

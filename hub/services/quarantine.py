@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from hub.domain.clock import Clock
 from hub.domain.replay import Replay
 from hub.errors import ConflictError, InvalidAskError, NotFoundError
-from hub.jobs import RUN_KIND, RUN_ORDER_KEY, RUN_QUEUE, Bell
+from hub.jobs import RUN_QUEUE, Bell
 from hub.services.known_landlords import landlord_slugs
+from hub.services.queue_run import queue_run
 from hub.store.engine import scope
 from hub.store.gap_rows import find_gaps
 from hub.store.handles import Connection, Engine
-from hub.store.job_rows import enqueue
 from hub.store.kept_rows import KeptArtifact, kept_artifacts
 from hub.store.landlord_rows import StoredConfig, live_config
 from hub.store.quarantine_rows import WAITING, QuarantinedRow, list_quarantine, quarantined_rows, settle_rows
-from hub.store.run_rows import create_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ async def retry(
         feeds = _configured(live, landlord, {row.feed for row in rows})
         await _require_kept(conn, landlord, rows)
         replay = Replay("retry", tuple(ids) or None)
-        run_id = await _queue(conn, landlord, feeds, live.version, replay, clock)
+        run_id = await queue_run(conn, landlord, feeds, version=live.version, now=clock.now(), replay=replay)
     bell.ring(RUN_QUEUE)
     return Queued(run_id, tuple(feeds), len(rows))
 
@@ -129,7 +127,9 @@ async def reread(
             if name not in known:
                 raise NotFoundError(f"{landlord} has no feed {name}", hint=f"its feeds are {', '.join(known)}")
         chosen = [name for name in known if name in feeds] if feeds else known
-        run_id = await _queue(conn, landlord, chosen, live.version, Replay("reread", run=run, since=since), clock)
+        run_id = await queue_run(
+            conn, landlord, chosen, version=live.version, now=clock.now(), replay=Replay("reread", run=run, since=since)
+        )
     bell.ring(RUN_QUEUE)
     return Queued(run_id, tuple(chosen))
 
@@ -233,24 +233,3 @@ async def _require_kept(conn: Connection, landlord: str, rows: Sequence[Quaranti
         "the raw input of these lines is no longer kept",
         hint="ask the source for them again, or dismiss them with a reason",
     )
-
-
-async def _queue(
-    conn: Connection, landlord: str, feeds: Sequence[str], version: int, replay: Replay, clock: Clock
-) -> int:
-    now = clock.now()
-    run_id = await create_run(
-        conn, landlord=landlord, asked_by="operator", feeds=feeds, config_version=version, now=now
-    )
-    payload: dict[str, Any] = {"run_id": run_id, "replay": replay.payload()}
-    await enqueue(
-        conn,
-        landlord=landlord,
-        queue=RUN_QUEUE,
-        kind=RUN_KIND,
-        dedup_key=f"run-{run_id}",
-        order_key=RUN_ORDER_KEY,
-        payload=payload,
-        now=now,
-    )
-    return run_id

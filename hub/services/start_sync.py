@@ -10,12 +10,13 @@ from hub.domain.breaker import Breaker, refusal
 from hub.domain.clock import Clock
 from hub.errors import NotFoundError
 from hub.jobs import RUN_KIND, RUN_ORDER_KEY, RUN_QUEUE, Bell
+from hub.services.queue_run import job_of, queue_run
 from hub.store.breaker_rows import get_breaker
 from hub.store.engine import scope
 from hub.store.handles import Connection, Engine
-from hub.store.job_rows import NextTry, enqueue, find_next_try, hurry
+from hub.store.job_rows import NextTry, find_next_try, hurry
 from hub.store.landlord_rows import live_config
-from hub.store.run_rows import Run, create_run, get_run
+from hub.store.run_rows import Run, get_run
 
 
 async def start_sync(engine: Engine, clock: Clock, bell: Bell, landlord: str, feeds: Sequence[str] = ()) -> int:
@@ -34,25 +35,7 @@ async def start_sync(engine: Engine, clock: Clock, bell: Bell, landlord: str, fe
         await _refuse_if_all_open(conn, landlord, needs, now=now)
         # Runs go one after the other: an earlier one that waits to be tried again must not keep a person waiting.
         await hurry(conn, landlord=landlord, order_key=RUN_ORDER_KEY, now=now)
-        run_id = await create_run(
-            conn,
-            landlord=landlord,
-            asked_by="operator",
-            feeds=chosen,
-            config_version=live.version,
-            now=now,
-        )
-        await enqueue(
-            conn,
-            landlord=landlord,
-            queue=RUN_QUEUE,
-            kind=RUN_KIND,
-            dedup_key=_job_of(run_id),
-            order_key=RUN_ORDER_KEY,
-            payload={"run_id": run_id},
-            needs=needs,
-            now=now,
-        )
+        run_id = await queue_run(conn, landlord, chosen, version=live.version, now=now, needs=needs)
     bell.ring(RUN_QUEUE)
     return run_id
 
@@ -86,8 +69,4 @@ async def watch_run(engine: Engine, landlord: str, run_id: int) -> Run:
 async def next_try(engine: Engine, landlord: str, run_id: int) -> NextTry | None:
     """When a run an operator asked for is tried again, None while nothing of it has failed for now."""
     async with scope(engine, landlord, readonly=True) as conn:
-        return await find_next_try(conn, kind=RUN_KIND, dedup_key=_job_of(run_id))
-
-
-def _job_of(run_id: int) -> str:
-    return f"run-{run_id}"
+        return await find_next_try(conn, kind=RUN_KIND, dedup_key=job_of(run_id))

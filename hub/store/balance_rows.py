@@ -43,11 +43,10 @@ _DIFFERING: Final = """
         select id as account_id, balance_on, balance_cents, cents from summed where cents <> balance_cents
     )"""
 
-_FORGET: Final = text(f"""{_DIFFERING}
-    delete from balance_difference d
-    where d.landlord_id = :landlord and not exists (select from differing n where n.account_id = d.account_id)""")
-
-_KEEP: Final = text(f"""{_DIFFERING}
+_KEEP: Final = text(f"""{_DIFFERING}, forgotten as (
+        delete from balance_difference d
+        where d.landlord_id = :landlord and not exists (select from differing n where n.account_id = d.account_id)
+    )
     insert into balance_difference as d (landlord_id, account_id, balance_on, of_record_cents, summed_cents, found_at)
     select :landlord, account_id, balance_on, balance_cents, cents, :now from differing
     on conflict (landlord_id, account_id) do update
@@ -106,9 +105,7 @@ class Difference:
 
 async def find_differences(conn: AsyncConnection, *, landlord: str, time_zone: str, now: datetime) -> Differences:
     """Compare all accounts and keep those that differ; where nothing changed, nothing is written."""
-    asked = {"landlord": landlord, "zone": time_zone}
-    await conn.execute(_FORGET, asked)
-    await conn.execute(_KEEP, asked | {"now": now})
+    await conn.execute(_KEEP, {"landlord": landlord, "zone": time_zone, "now": now})
     return await count_differences(conn, landlord=landlord)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hub.domain.modes import Days
 from hub.jobs.traces import span
 from hub.records import Stream
 from hub.store.apply import ApplyResult, apply_stream
@@ -35,7 +36,8 @@ async def apply_reading(task: FeedTask, reading: Reading) -> None:
 
 
 async def _apply(task: FeedTask, reading: Reading, conn: Connection) -> FeedRun:
-    result = await _compare_and_write(task, reading, conn)
+    days = await days_of(task.config, conn, reading.days)
+    result = await write_staged(task, conn, days, complete=not reading.collected.rejects)
     rejects = [*reading.collected.rejects, *result.rejects]
     refuse_too_many(task, reading, rejects)
     if task.feed.stream is Stream.DOCUMENTS:
@@ -49,7 +51,9 @@ async def _apply(task: FeedTask, reading: Reading, conn: Connection) -> FeedRun:
     return report
 
 
-async def _compare_and_write(task: FeedTask, reading: Reading, conn: Connection) -> ApplyResult:
+async def write_staged(task: FeedTask, conn: Connection, days: Days | None, *, complete: bool) -> ApplyResult:
+    """Compare what is staged with what is held, and write what differs. `complete`: rows that are not staged are not
+    at the source either."""
     with span("apply"):
         return await apply_stream(
             conn,
@@ -59,8 +63,8 @@ async def _compare_and_write(task: FeedTask, reading: Reading, conn: Connection)
             mode=task.feed.mode,
             run_id=task.run_id,
             now=task.now(),
-            complete=not reading.collected.rejects,
-            days=await days_of(task.config, conn, reading.days),
+            complete=complete,
+            days=days,
         )
 
 

@@ -9,7 +9,7 @@ from hub.domain.modes import Days
 from hub.domain.replay import Replay
 from hub.errors import InputRefusedError, NotFoundError
 from hub.records import Reject, Stream
-from hub.store.apply import ApplyResult, apply_stream
+from hub.store.apply import ApplyResult
 from hub.store.artifact_rows import Seen
 from hub.store.feed_states import get_feed_state
 from hub.store.handles import Connection
@@ -26,7 +26,7 @@ from hub.store.quarantine_rows import (
 from hub.store.retry_rows import Place, drop_settled, refuse_older
 from hub.store.run_rows import FeedRun, put_feed_run
 from hub.store.staging import stage
-from hub.sync.apply import apply_reading
+from hub.sync.apply import apply_reading, write_staged
 from hub.sync.claim import refuse
 from hub.sync.days import days_of
 from hub.sync.documents import keep_documents
@@ -208,17 +208,7 @@ async def _write(task: FeedTask, conn: Connection, days: Days | None, *, staged:
     """A few lines say nothing about those they are not: nothing is missing because of them."""
     if not staged:
         return ApplyResult()
-    return await apply_stream(
-        conn,
-        landlord=task.landlord,
-        stream=task.feed.stream,
-        source=task.config.connector,
-        mode=task.feed.mode,
-        run_id=task.run_id,
-        now=task.now(),
-        complete=False,
-        days=days,
-    )
+    return await write_staged(task, conn, days, complete=False)
 
 
 async def _settle(
