@@ -144,7 +144,7 @@ async def house(jobs_database: Callable[[Role | str], str]) -> AsyncIterator[Hou
     made = House(jobs_database)
     for landlord in (RIVES, TILLEULS):
         async with made.as_landlord(landlord) as conn:
-            for table in ("job", "schedule", "connector_state"):
+            for table in ("job", "schedule", "connector_state", "breaker", "landlord"):
                 await conn.execute(text(f"delete from {table}"))
     yield made
     await made.close()
