@@ -9,8 +9,9 @@ from __future__ import annotations
 import pluggy
 
 from hub.ports.erp import ErpConnector
+from hub.ports.payments import PaymentProvider
 
-PLUGIN_API = (1, 0)
+PLUGIN_API = (1, 1)
 """Major and minor: a plugin of another major, or of a later minor, is refused and named."""
 ENTRY_POINT_GROUP = "housing_hub.plugins"
 
@@ -21,3 +22,8 @@ hookimpl = pluggy.HookimplMarker("housing_hub")
 @hookspec
 def register_erp_connectors() -> list[type[ErpConnector]]:  # type: ignore[type-arg,empty-body]  # any settings; pluggy calls implementations only
     """Return the ERP connector classes this plugin brings."""
+
+
+@hookspec
+def register_payment_providers() -> list[type[PaymentProvider]]:  # type: ignore[type-arg,empty-body]  # as above
+    """Return the payment provider classes this plugin brings."""

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hub.domain.modes import Days, Mode
 from hub.errors import NotSupportedError, SettingsError
 from hub.ports.context import Context
+from hub.ports.postings import PostingBatch, PostingResult, Push
 from hub.records import Batch, Stream
 
 
@@ -193,6 +194,29 @@ class ErpConnector(ABC, Generic[S]):
         Stops after the first step that makes the next pointless. Changes nothing at the far side. Raises nothing for
         what a step can find: a failed step is a `Finding` with `ok=False` and a hint.
         """
+
+    @classmethod
+    def push_of(cls, settings: ConnectorSettings) -> Push | None:
+        """How this connector posts payments, as the landlord set it up; None: it cannot. Default: it cannot."""
+        return None
+
+    def post(self, batch: PostingBatch) -> Sequence[PostingResult]:
+        """Enter money in the ERP; one result for each posting of the batch, in order. This moves the ERP's ledger.
+
+        Called again with the same batch only after `find_postings` said what is absent. A refusal is a result, not an
+        error. Raise where nobody can know whether the ERP took it (a time-out after sending): the hub then asks
+        `find_postings`, and posts nothing again before it was answered. Sent with no automatic retry of any kind.
+        """
+        raise NotSupportedError(f"{self.name} posts no payments, because it is not set up to")
+
+    def find_postings(self, batch: PostingBatch) -> Sequence[PostingResult]:
+        """Which postings of a batch the ERP has, by our references: posted, sent (delivered, not yet entered), refused
+        or absent. Changes nothing. Raise RetryableError where it cannot be told now."""
+        raise NotSupportedError(f"{self.name} cannot say what was posted, because its interface has no such question")
+
+    def answered_postings(self) -> Iterator[PostingResult]:
+        """Outcomes of batches sent earlier (acknowledgement files), each as often as it is still found there."""
+        raise NotSupportedError(f"{self.name} gives no answers to batches, because its interface has none")
 
     def close(self) -> None:
         """Release sockets. Called once, also after an error."""

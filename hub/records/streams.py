@@ -244,7 +244,8 @@ class LedgerEntryRecord(CanonicalRecord):
     """A ledger line (*écriture*). Total order within an account: posted on, source sequence, id.
 
     + means the tenant owes: rent is positive, housing aid and payments negative. `source_sequence` is the ERP's order
-    of lines posted on one day.
+    of lines posted on one day. `payment_ref` is the reference the hub posted a payment with, where the ERP gives it
+    back: the entry is recognised by it.
     """
 
     stream = Stream.LEDGER_ENTRIES
@@ -266,6 +267,7 @@ class LedgerEntryRecord(CanonicalRecord):
     amount_cents: CentsField
     document_ref: Code | None = None
     reversal_of: ExternalId | None = None
+    payment_ref: Code | None = None
     erp_code: Code | None = None
 
 
