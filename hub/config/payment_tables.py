@@ -16,14 +16,15 @@ from hub.domain.schedule import duration
 
 OWN_WORDS = ("plugin", "network", "label", "note", "accounts", "fee", "enabled", "order")
 """The words of `[providers.NAME]` that are the hub's; all others are the provider's settings."""
+MAX_AMOUNT = 99_999_999
 
 
 def _amount(text: str) -> str:
     try:
-        cents = to_cents(text)
+        fits = 0 <= to_cents(text) <= MAX_AMOUNT
     except (ValueError, InvalidOperation):
-        cents = -1
-    if not 0 <= cents <= 99_999_999:
+        fits = False
+    if not fits:
         raise ValueError(f'"{text}" is no amount → write one like "1.00"')
     return text
 
@@ -101,6 +102,10 @@ class ProviderTable(BaseModel):
     fee: Amount = Field(default="0.00", description="what the tenant pays on top, elsewhere (Eficash)")
     enabled: bool = True
     order: int = Field(default=100, description="tenants see the lowest first")
+
+    @property
+    def fee_cents(self) -> int:
+        return to_cents(self.fee)
 
 
 @dataclass(frozen=True, slots=True)
