@@ -113,6 +113,12 @@ def upgrade() -> None:
         ),
         sa.Column("allocation", sa.Text(), nullable=False),
         sa.Column(
+            "booked",
+            sa.Text(),
+            nullable=False,
+            comment="at_once | overnight: when the ERP's balance holds what it took",
+        ),
+        sa.Column(
             "return_urls",
             postgresql.ARRAY(sa.Text()),
             nullable=False,
@@ -313,6 +319,7 @@ def upgrade() -> None:
         sa.Column("message", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("posted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("posted_on", sa.Date(), nullable=True, comment="the landlord's day when the ERP took it"),
         sa.Column("reflected_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "told_at",
