@@ -278,6 +278,12 @@ async def open_postings(conn: AsyncConnection, *, limit: int = 100) -> list[Post
     return [_posting(row) for row in await conn.execute(statement.order_by(erp_posting.c.id).limit(limit))]
 
 
+async def any_sent(conn: AsyncConnection) -> bool:
+    """Whether some were delivered whose answer is to come."""
+    statement = select(erp_posting.c.id).where(erp_posting.c.state == "sent").limit(1)
+    return (await conn.execute(statement)).first() is not None
+
+
 async def take_overdue(conn: AsyncConnection, *, before: datetime, now: datetime) -> list[PostingRow]:
     """Postings made before then that no entry shows and nobody was told of; they count as told, for one caller only."""
     posting = erp_posting.c

@@ -69,7 +69,14 @@ async def put_webhook(
 
 
 async def ask_for_work(
-    conn: AsyncConnection, *, landlord: str, kind: str, key: str, payload: dict[str, Any], now: datetime
+    conn: AsyncConnection,
+    *,
+    landlord: str,
+    kind: str,
+    key: str,
+    payload: dict[str, Any],
+    now: datetime,
+    run_at: datetime | None = None,
 ) -> None:
     """A job of the payments queue, as a request may write it; one that is open already is not asked for again."""
     row = {
@@ -77,7 +84,7 @@ async def ask_for_work(
         "queue": QUEUE,
         "kind": kind,
         "dedup_key": key,
-        "run_at": now,
+        "run_at": run_at or now,
         "payload": payload,
         "max_attempts": 8,
         "created_at": now,

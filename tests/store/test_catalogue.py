@@ -13,7 +13,10 @@ from hub.store.tables import metadata
 
 # Each with why it may be: nothing else is excepted from anything below.
 WITHOUT_LANDLORD = {"alembic_version"}  # the schema's revision
-DEFINERS = {"tenant_session"}  # a token to its person and contracts, before anything may be seen
+DEFINERS = {
+    "payment_return",  # where the browser goes on after the payment page: it comes back without a token
+    "tenant_session",  # a token to its person and contracts, before anything may be seen
+}
 
 
 @pytest.fixture

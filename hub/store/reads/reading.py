@@ -58,6 +58,13 @@ class Reading:
         self._person: UUID | None = None
         self._closed = False
 
+    @classmethod
+    def over(cls, conn: Connection, landlord: str) -> Self:
+        """A reading within a transaction of the caller's, for what has to be decided there."""
+        reading = cls(cast(Engine, None), landlord)
+        reading._conn = conn
+        return reading
+
     async def __aenter__(self) -> Self:
         return self
 

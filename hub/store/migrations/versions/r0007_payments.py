@@ -50,6 +50,15 @@ _ASK = {
     "payment_webhook": "state = 'new'",
 }
 
+# Runs as its owner, whom the landlord policy binds too: where the browser goes on after the payment page, and no more.
+_RETURN = """
+create function payment_return(named text) returns table (payment_id uuid, return_url text)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select p.id, p.return_url from public.payment p where p.reference = named;
+end
+"""
+
 
 def upgrade() -> None:
     op.create_table(
@@ -479,3 +488,6 @@ def upgrade() -> None:
     for table, condition in _ASK.items():
         op.execute(f"create policy ask on {table} for insert to hub_api with check ({_LANDLORD} and ({condition}))")
         op.execute(f"grant insert on {table} to hub_api")
+    op.execute(_RETURN)
+    op.execute("revoke all on function payment_return from public")
+    op.execute("grant execute on function payment_return to hub_api")
