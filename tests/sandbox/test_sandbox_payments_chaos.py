@@ -291,6 +291,4 @@ def test_more_than_300_requests_a_second_are_answered(shop: Shop) -> None:
     for thread in threads:
         thread.join()
     assert len(shop.bank.charges()) == 400
-    assert 800 / (time.monotonic() - began) > 100, (
-        "callers and server share this machine; alone it does several times that"
-    )
+    assert 800 / (time.monotonic() - began) > 300
