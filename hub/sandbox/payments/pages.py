@@ -97,6 +97,10 @@ def posts_back(url: str, fields: Mapping[str, str], title: str) -> Answer:
     return _html(title, form)
 
 
+def notice(title: str, text: str, status: int) -> Answer:
+    return _html(title, f"<p>{escape(text)}</p>", status=status)
+
+
 def ends_here(title: str) -> Answer:
     """For a shop that gave no address to go back to."""
     return _html(title, "<p>Vous pouvez fermer cette page.</p>")

@@ -16,6 +16,7 @@ from hub.sandbox.payments.pages import Pages
 from hub.sandbox.payments.shops import open_shops
 from hub.sandbox.payments.site import Site
 from hub.sandbox.payments.store import Store
+from hub.sandbox.payments.vads import Vads
 from hub.sandbox.payments.web import Answer, Request, WebServer, not_found
 
 _FOLDER = "payments"
@@ -31,7 +32,7 @@ class PaymentServer:
         self._agenda = Agenda(self._store.notes.get("skipped", 0.0))
         self.book = Book(self._store, self._agenda, shops)
         lyra = Lyra(self.book, shops.values())
-        self._sites: list[Site] = [lyra]
+        self._sites: list[Site] = [lyra, Vads(self.book, shops.values())]
         self.book.sites = {site.wire: site for site in self._sites}
         for site in self._sites:
             site.address = self.url
