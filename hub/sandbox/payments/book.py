@@ -192,7 +192,8 @@ class Book:
 
     def _abandon(self, payment: Payment) -> Transaction | None:
         one = self._transaction(payment, "debit", payment.cents, status="abandoned")
-        payment.end = "abandoned"
+        if self._site(payment).gives_up_for_good:
+            payment.end = "abandoned"
         self._keep(payment, "abandoned", one)
         return one
 

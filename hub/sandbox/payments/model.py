@@ -139,7 +139,7 @@ class Payment:
             return "waiting"
         if self.was_cancelled:
             return "cancelled"
-        return self.end or ("refused" if any(one.status == "refused" for one in self.debits) else "open")
+        return self.end or (self.debits[-1].status if self.debits else "open")
 
     def transaction(self, wanted: str) -> Transaction | None:
         return next((one for one in self.transactions if one.id == wanted), None)

@@ -13,6 +13,7 @@ from hub.sandbox.payments.control import Desk
 from hub.sandbox.payments.krypton import Krypton
 from hub.sandbox.payments.lyra import Lyra
 from hub.sandbox.payments.pages import Pages
+from hub.sandbox.payments.payfip import Payfip
 from hub.sandbox.payments.shops import open_shops
 from hub.sandbox.payments.site import Site
 from hub.sandbox.payments.store import Store
@@ -32,7 +33,7 @@ class PaymentServer:
         self._agenda = Agenda(self._store.notes.get("skipped", 0.0))
         self.book = Book(self._store, self._agenda, shops)
         lyra = Lyra(self.book, shops.values())
-        self._sites: list[Site] = [lyra, Vads(self.book, shops.values())]
+        self._sites: list[Site] = [lyra, Vads(self.book, shops.values()), Payfip(self.book, shops.values())]
         self.book.sites = {site.wire: site for site in self._sites}
         for site in self._sites:
             site.address = self.url
