@@ -72,6 +72,8 @@ class Dispute:
     cents: int
     status: Literal["open", "won", "lost"]
     made_at: float
+    opened_on: str
+    closed_on: str = ""
 
 
 @dataclass(slots=True)
