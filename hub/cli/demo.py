@@ -26,9 +26,9 @@ HOST = "127.0.0.1"
 TENANTS = {"rives-doise": "T000001", "cite-des-tilleuls": "0000000001", "lakeside-homes": "t0000001"}
 LANDLORDS = tuple(TENANTS)
 _API_PORT = 8000
-_ERP_PORTS = {"soap": 8771, "sftp": 8772, "lakeside": 8773}
+_SANDBOX_PORTS = {"soap": 8771, "sftp": 8772, "lakeside": 8773, "payments": 8774}
 _NOTED = "landlords/.shipped"
-_ERPS = "sandbox: Rives d'Oise (SOAP), Tilleuls (SFTP), Lakeside (Yardi)"
+_ERPS = "sandbox: Rives d'Oise (SOAP), Tilleuls (SFTP), Lakeside (Yardi), payments"
 
 
 def register(app: typer.Typer) -> None:
@@ -83,7 +83,7 @@ class Demo:
         self.hub.run()
 
     def start_sandbox(self, *, contracts: int | None, advance_every: int) -> dict[str, Any]:
-        """Start the ERPs on the ports they had, or the next free ones; what they say of themselves."""
+        """Start the sandbox on the ports it had, or the next free ones; what it says of itself."""
         from hub.embedded.supervisor import Child
 
         folder = self.folder / "sandbox"
@@ -138,11 +138,11 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def sandbox_ports(state: dict[str, Any]) -> dict[str, int]:
-    """The port of each ERP, by its name: as before where they are free."""
+    """The port of each ERP and of the payment providers, by name: as before where they are free."""
     from hub.embedded.ports import next_free
 
     found: dict[str, int] = {}
-    for name, usual in _ERP_PORTS.items():
+    for name, usual in _SANDBOX_PORTS.items():
         wanted = int(state.get(name, {}).get("port", usual))
         port = next_free(HOST, wanted)
         while port in found.values():
@@ -205,6 +205,7 @@ def _addressed(text: str, world: dict[str, Any]) -> str:
         ("http://127.0.0.1:8773/lakeside/webservices/ItfResidentTransactions20.asmx?wsdl", world["lakeside"]["wsdl"]),
         ("\nport = 8772\n", f"\nport = {world['sftp']['port']}\n"),
         ('\n# host_key = "ssh-ed25519 AAAA…"\n', f'\nhost_key = "{world["sftp"]["host_key"]}"\n'),
+        ("http://127.0.0.1:8774", world["payments"]["url"]),
         ("../.housing-hub/sandbox/", "../sandbox/"),
     ):
         text = text.replace(standing, actual)

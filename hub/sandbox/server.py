@@ -21,6 +21,7 @@ from hub.sandbox.keys import host_key_line, new_key, password, read_key
 from hub.sandbox.lock import FolderLock
 from hub.sandbox.mischief import Mischief, Order
 from hub.sandbox.model import Landlord, World
+from hub.sandbox.payments import PaymentServer
 from hub.sandbox.sftp_server import SftpServer, fingerprint
 from hub.sandbox.soap_server import SoapServer
 from hub.sandbox.truth import truth
@@ -60,7 +61,8 @@ class Kept:
 
 
 class Sandbox:
-    """Rives d'Oise Habitat and Lakeside Homes on SOAP, Cité des Tilleuls on SFTP, at 127.0.0.1. A context manager.
+    """Rives d'Oise Habitat and Lakeside Homes on SOAP, Cité des Tilleuls on SFTP, and their payment providers on HTTP,
+    at 127.0.0.1. A context manager.
 
     Port 0 means the port of last time if it is free, else any; a port that is given must be free (OSError otherwise).
     SetupError when another sandbox serves the folder, ValueError for a world of fewer than ten contracts.
@@ -76,6 +78,7 @@ class Sandbox:
         soap_port: int = 0,
         sftp_port: int = 0,
         lakeside_port: int = 0,
+        payments_port: int = 0,
     ) -> None:
         self.folder = folder.resolve()
         self.root = self.folder / "sftp"
@@ -91,6 +94,8 @@ class Sandbox:
             undo.callback(self.soap.stop)
             self.lakeside = _yardi_server(self.folder, lakeside, port=lakeside_port, last=_port_of(last, "lakeside"))
             undo.callback(self.lakeside.stop)
+            self.payments = _payment_server(self.folder, port=payments_port, last=_port_of(last, "payments"))
+            undo.callback(self.payments.stop)
             self.sftp = _sftp_server(self.folder, self.root, port=sftp_port, last=_port_of(last, "sftp"))
             undo.callback(self.sftp.stop)
             self._mischief = Mischief(self)
@@ -131,6 +136,7 @@ class Sandbox:
         self.soap.start()
         self.lakeside.start()
         self.sftp.start()
+        self.payments.start()
         return state
 
     def stop(self) -> None:
@@ -176,6 +182,7 @@ class Sandbox:
         with self.sftp.still:
             write_next(self.world("cite-des-tilleuls"), self.root, since=since)
         self.soap.world, self.lakeside.world = self.world("rives-doise"), self.world("lakeside-homes")
+        self.payments.pass_nights(days)
         self._remember()
 
     def welcome(self, landlord: Landlord) -> None:
@@ -199,6 +206,7 @@ class Sandbox:
     def _remember(self) -> dict[str, Any]:
         self._kept = replace(self._kept, day=self.day.isoformat())
         doors = {"soap": self._soap_state(), "sftp": self._sftp_state(), "lakeside": self._lakeside_state()}
+        doors["payments"] = self.payments.state()
         self.state = {"ready": True, "host": HOST, **asdict(self._kept), **doors}
         _write_state(self.folder, self.state)
         return self.state
@@ -239,6 +247,7 @@ class Sandbox:
         # Without its state first: a folder cut off half way is made again.
         (self.folder / STATE).unlink(missing_ok=True)
         rmtree(self.root, ignore_errors=True)
+        PaymentServer.forget(self.folder)
         Mischief.forget(self.folder)
         kept = Kept(LAYOUT, seed, contracts, today.isoformat(), today.isoformat())
         worlds = {landlord: _plain_world(landlord, kept) for landlord in LANDLORDS}
@@ -301,6 +310,10 @@ def _sftp_server(folder: Path, root: Path, *, port: int, last: int) -> SftpServe
         )
 
     return _at_port(server, port=port, last=last)
+
+
+def _payment_server(folder: Path, *, port: int, last: int) -> PaymentServer:
+    return _at_port(lambda at: PaymentServer(folder, host=HOST, port=at), port=port, last=last)
 
 
 def _at_port(server: Callable[[int], ServerT], *, port: int, last: int) -> ServerT:

@@ -22,6 +22,7 @@ WORLD: dict[str, Any] = {
         "port": 41003,
         "wsdl": "http://127.0.0.1:41003/lakeside/webservices/ItfResidentTransactions20.asmx?wsdl",
     },
+    "payments": {"port": 41004, "url": "http://127.0.0.1:41004"},
 }
 
 
@@ -72,7 +73,7 @@ def test_the_sandbox_keeps_its_ports_and_leaves_taken_ones() -> None:
 
     assert ports["soap"] == other
     assert port not in ports.values()
-    assert len(set(ports.values())) == len(ports) == 3
+    assert len(set(ports.values())) == len(ports) == 4
 
 
 def test_a_sandbox_state_cut_in_the_middle_counts_as_none(tmp_path: Path) -> None:
