@@ -232,9 +232,9 @@ def test_a_refund_whose_answer_and_memory_are_lost_is_not_given_twice(bench: Pay
     ask = bench.ask()
     ref = bench.ref(ask, bench.start(ask))
     paid = lyra_counter.captured(ask.reference).paid.id
-    with losing(bench, "Transaction/CancelOrRefund", UnreachableError("cut")) as provider:
-        with pytest.raises(UnreachableError):
-            provider.refund(RefundAsk(ref, paid, 2_500, "k1"))
+    cut = UnreachableError("cut")
+    with losing(bench, "Transaction/CancelOrRefund", cut) as provider, pytest.raises(UnreachableError):
+        provider.refund(RefundAsk(ref, paid, 2_500, "k1"))
     bench.state.values.clear()
     found = bench.refund(ref, paid, 2_500, "k1")
     assert sum(one.amount_cents or 0 for one in found if one.kind is K.REFUNDED) == 2_500
