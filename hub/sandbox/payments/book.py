@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from threading import RLock
@@ -40,6 +40,7 @@ class Book:
         self.store, self.agenda, self.shops = store, agenda, shops
         self.lock, self.dice = RLock(), Dice()
         self.sites: dict[str, Site] = {}
+        self.after_days: list[Callable[[], None]] = []
         self.post = Post(self)
         self._chaos = {key: Chaos(**kept) for key, kept in store.notes.get("chaos", {}).items()}
 
@@ -168,7 +169,8 @@ class Book:
             debit = payment.paid
             if debit is None:
                 raise BookError("not_paid")
-            dispute = Dispute(f"dp_{secrets.token_hex(12)}", debit.id, cents or debit.cents, "open", time.time())
+            number, today = f"dp_{secrets.token_hex(12)}", self.agenda.day().isoformat()
+            dispute = Dispute(number, debit.id, cents or debit.cents, "open", time.time(), today)
             payment.disputes.append(dispute)
             self._keep(payment, "dispute_opened", debit)
             return dispute
@@ -179,6 +181,7 @@ class Book:
             if dispute is None:
                 raise BookError("unknown")
             dispute.status = "won" if is_won else "lost"
+            dispute.closed_on = self.agenda.day().isoformat()
             self._keep(payment, "dispute_closed", payment.transaction(dispute.transaction))
             return dispute
 
@@ -187,12 +190,15 @@ class Book:
         self.agenda.skip(seconds)
         with self.lock:
             self.store.note("skipped", self.agenda.skipped)
+        for do in self.after_days:
+            do()
 
     # --- how it is done ----------------------------------------------------------------------------------------------
 
     def _abandon(self, payment: Payment) -> Transaction | None:
         one = self._transaction(payment, "debit", payment.cents, status="abandoned")
-        payment.end = "abandoned"
+        if self._site(payment).gives_up_for_good:
+            payment.end = "abandoned"
         self._keep(payment, "abandoned", one)
         return one
 

@@ -72,6 +72,8 @@ class Dispute:
     cents: int
     status: Literal["open", "won", "lost"]
     made_at: float
+    opened_on: str
+    closed_on: str = ""
 
 
 @dataclass(slots=True)
@@ -139,7 +141,7 @@ class Payment:
             return "waiting"
         if self.was_cancelled:
             return "cancelled"
-        return self.end or ("refused" if any(one.status == "refused" for one in self.debits) else "open")
+        return self.end or (self.debits[-1].status if self.debits else "open")
 
     def transaction(self, wanted: str) -> Transaction | None:
         return next((one for one in self.transactions if one.id == wanted), None)

@@ -61,17 +61,18 @@ class Pages:
         buttons = "".join(map(_button, _CHOICES.items()))
         if self._site(payment).has_debit:
             buttons += '<button name="how" value="debit">Payer par prélèvement</button>'
+            buttons += '<button name="how" value="refuse_debit">Prélèvement refusé</button>'
         said = f'<p class="note" role="status">{escape(note)}</p>{_back(payment)}' if note else ""
         form = f'<form method="post" action="/pay/{escape(payment.id)}">{buttons}</form>'
         return _html(f"Paiement à {shop.name}", _facts(shop, payment) + said + form)
 
     def _act(self, payment: Payment, given: Mapping[str, str]) -> Answer:
-        asked = given.get("how", "")
-        how: How | None = "pay" if asked == "debit" else next((one for one in _CHOICES if one == asked), None)
+        asked = {"debit": "pay", "refuse_debit": "refuse"}.get(given.get("how", ""), given.get("how", ""))
+        how = next((one for one in _CHOICES if one == asked), None)
         if how is None:
             return not_found()
         try:
-            self._book.act(payment, how, method="debit" if asked == "debit" else "card")
+            self._book.act(payment, how, method="debit" if "debit" in given["how"] else "card")
         except BookError:
             return self.page(payment)
         if how == "silent":
@@ -95,6 +96,10 @@ def posts_back(url: str, fields: Mapping[str, str], title: str) -> Answer:
     )
     form = f'<form method="post" action="{escape(url)}" id="back">{hidden}<button>Revenir à la boutique</button></form>'
     return _html(title, form)
+
+
+def notice(title: str, text: str, status: int) -> Answer:
+    return _html(title, f"<p>{escape(text)}</p>", status=status)
 
 
 def ends_here(title: str) -> Answer:

@@ -49,18 +49,25 @@ class Post:
 
     def take(self, payment: Payment, draft: Draft) -> None:
         """Send it when it is due."""
-        chaos, dice = self._book.chaos(payment.shop), self._book.dice
         about = f"{payment.reference} {draft.event}"
+        self._take(payment.shop, payment.id, about, draft, is_silent=payment.is_silent)
+
+    def take_of_shop(self, shop: str, about: str, draft: Draft) -> None:
+        """What is not about one payment."""
+        self._take(shop, "", about, draft, is_silent=False)
+
+    def _take(self, shop: str, payment: str, about: str, draft: Draft, *, is_silent: bool) -> None:
+        chaos, dice = self._book.chaos(shop), self._book.dice
         wait = chaos.webhook_delay_seconds + chaos.webhook_delay_days * DAY
         if dice.falls(chaos.webhook_shuffle, chaos.seed, "shuffle", about):
             wait += dice.roll(chaos.seed, "shuffled", about) * chaos.webhook_shuffle_seconds
-        never = payment.is_silent or dice.falls(chaos.webhook_never, chaos.seed, "never", about)
+        never = is_silent or dice.falls(chaos.webhook_never, chaos.seed, "never", about)
         is_twice = not never and dice.falls(chaos.webhook_twice, chaos.seed, "twice", about)
         for _ in range(2 if is_twice else 1):
             one = Delivery(
                 secrets.token_hex(8),
-                payment.shop,
-                payment.id,
+                shop,
+                payment,
                 draft.event,
                 draft.url,
                 draft.body,

@@ -13,9 +13,12 @@ from hub.sandbox.payments.control import Desk
 from hub.sandbox.payments.krypton import Krypton
 from hub.sandbox.payments.lyra import Lyra
 from hub.sandbox.payments.pages import Pages
+from hub.sandbox.payments.payfip import Payfip
 from hub.sandbox.payments.shops import open_shops
 from hub.sandbox.payments.site import Site
 from hub.sandbox.payments.store import Store
+from hub.sandbox.payments.stripe import Stripe
+from hub.sandbox.payments.vads import Vads
 from hub.sandbox.payments.web import Answer, Request, WebServer, not_found
 
 _FOLDER = "payments"
@@ -30,8 +33,9 @@ class PaymentServer:
         self._store = Store(folder / _FOLDER)
         self._agenda = Agenda(self._store.notes.get("skipped", 0.0))
         self.book = Book(self._store, self._agenda, shops)
-        lyra = Lyra(self.book, shops.values())
-        self._sites: list[Site] = [lyra]
+        lyra, stripe = Lyra(self.book, shops.values()), Stripe(self.book, shops.values())
+        self.book.after_days.append(stripe.pay_out)
+        self._sites: list[Site] = [lyra, Vads(self.book, shops.values()), Payfip(self.book, shops.values()), stripe]
         self.book.sites = {site.wire: site for site in self._sites}
         for site in self._sites:
             site.address = self.url

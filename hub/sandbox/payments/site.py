@@ -36,12 +36,14 @@ class Signed:
 
 class Site(ABC):
     """One wire. `captures_at_once`: it knows no money that is only promised. `has_debit`: its page offers a direct
-    debit. `tries_again`: after a refusal another card may be tried. `delivered`: statuses that mean "heard"."""
+    debit. `tries_again`: after a refusal another card may be tried. `gives_up_for_good`: who gave up cannot come back.
+    `delivered`: statuses that mean "heard"."""
 
     wire: ClassVar[Wire]
     captures_at_once: ClassVar[bool] = False
     has_debit: ClassVar[bool] = False
     tries_again: ClassVar[bool] = False
+    gives_up_for_good: ClassVar[bool] = True
     delivered: ClassVar[frozenset[int]] = _DELIVERED
 
     def __init__(self, book: Book, shops: Iterable[Shop]) -> None:

@@ -38,6 +38,7 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    raw_query: str = ""
 
     def form(self) -> dict[str, str]:
         """The fields of a form; the last of a name counts."""
@@ -145,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         url = urlsplit(self.path)
         query = dict(parse_qsl(url.query, keep_blank_values=True))
-        return Request(self.command, url.path, query, headers, body)
+        return Request(self.command, url.path, query, headers, body, url.query)
 
     def _send(self, answer: Answer) -> None:
         lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
