@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from hub.domain.payment_events import EventKind, PaymentEvent
+from hub.domain.redaction import only
 from hub.errors import DeadlineError, TerminalError
 from hub.ports import (
     Finding,
@@ -24,7 +25,7 @@ from hub.ports import (
 )
 from payment_providers.dummy.memory import LIFETIME, Kept, Memory
 from payment_providers.dummy.settings import DummySettings
-from payment_providers.dummy.webhooks import event_of, verify
+from payment_providers.dummy.webhooks import SHAPE, event_of, verify
 
 
 class DummyProvider(PaymentProvider[DummySettings]):
@@ -75,9 +76,7 @@ class DummyProvider(PaymentProvider[DummySettings]):
         return [Heard(verified.payload["reference"], events=(event_of(verified.payload),))]
 
     def redact(self, payload: Any) -> Any:
-        """What it says holds no person and no card; only what it knows to be so is kept."""
-        known = ("id", "reference", "kind", "ref", "amount_cents", "currency", "at")
-        return {name: payload[name] for name in known if name in payload} if isinstance(payload, dict) else None
+        return only(payload, SHAPE)
 
     def refund(self, ask: RefundAsk) -> Sequence[PaymentEvent]:
         kept, now = self._memory.by_reference(ask.payment.reference), self.context.clock.now()

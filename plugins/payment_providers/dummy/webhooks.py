@@ -13,12 +13,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hub.domain.payment_events import EventKind, PaymentEvent
+from hub.domain.redaction import KEEP
 from hub.ports import RawRequest, WebhookRefusedError
 from payment_providers.dummy.settings import Scenario
 
 SIGNATURE, TIMESTAMP = "x-dummy-signature", "x-dummy-timestamp"
 PAST, FUTURE = timedelta(seconds=300), timedelta(seconds=60)
 _DAYS_LATE = 3
+SHAPE = dict.fromkeys(("id", "reference", "kind", "ref", "amount_cents", "currency", "at"), KEEP)
+"""All that is stored of a webhook."""
 _FIELDS = {"id": str, "reference": str, "kind": str, "ref": str, "amount_cents": int, "currency": str, "at": str}
 
 
@@ -43,8 +46,12 @@ def signed(key: str, reference: str, event: PaymentEvent, at: datetime) -> tuple
         "at": event.occurred_at.isoformat(),
     }
     body = json.dumps(content).encode()
-    stamp = str(int(at.timestamp()))
-    return body, {TIMESTAMP: stamp, SIGNATURE: _digest(key, stamp, body)}
+    return body, resigned(key, body, str(int(at.timestamp())))
+
+
+def resigned(key: str, body: bytes, stamp: str) -> dict[str, str]:
+    """The headers of a body sent at `stamp` (Unix seconds)."""
+    return {TIMESTAMP: stamp, SIGNATURE: _digest(key, stamp, body)}
 
 
 def verify(raw: RawRequest, key: str) -> dict[str, Any]:
