@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar, get_args
 
 from hub.errors import InvalidAskError
 from hub.sandbox.bad_worlds import newcomer_numbers, with_newcomers
+from hub.sandbox.bookings import Booking, Bookings, read_bookings, with_bookings
 from hub.sandbox.control import Control
 from hub.sandbox.files import write_first, write_next
 from hub.sandbox.keys import host_key_line, new_key, password, read_key
@@ -23,6 +24,7 @@ from hub.sandbox.mischief import Mischief, Order
 from hub.sandbox.model import Landlord, World
 from hub.sandbox.sftp_server import SftpServer, fingerprint
 from hub.sandbox.soap_server import SoapServer
+from hub.sandbox.till import Till
 from hub.sandbox.truth import truth
 from hub.sandbox.world import advance, build_world
 from hub.sandbox.yardi_server import DATABASE, ENTITY, PLATFORM, SERVER, YardiServer
@@ -86,9 +88,12 @@ class Sandbox:
             undo.callback(FolderLock(self.folder).release)
             last = _read_state(self.folder)
             self._worlds, self._kept = self._settle(last, seed=seed, contracts=contracts, today=today)
+            self.bookings = Bookings(self.folder)
+            self.tills = {landlord: self._till(landlord) for landlord in LANDLORDS}
             rives, lakeside = self.world("rives-doise"), self.world("lakeside-homes")
             self.soap = _soap_server(self.folder, rives, port=soap_port, last=_port_of(last, "soap"))
             undo.callback(self.soap.stop)
+            self.soap.till = self.tills["rives-doise"]
             self.lakeside = _yardi_server(self.folder, lakeside, port=lakeside_port, last=_port_of(last, "lakeside"))
             undo.callback(self.lakeside.stop)
             self.sftp = _sftp_server(self.folder, self.root, port=sftp_port, last=_port_of(last, "sftp"))
@@ -106,7 +111,8 @@ class Sandbox:
         return self._worlds["rives-doise"].today
 
     def world(self, landlord: Landlord) -> World:
-        return _with_newcomers(self._worlds[landlord], self._kept)
+        """With all that came in from outside until today."""
+        return with_bookings(_with_newcomers(self._worlds[landlord], self._kept), self.bookings.of(landlord))
 
     def world_of_yesterday(self, landlord: Landlord) -> World:
         """InvalidAskError on the world's first day."""
@@ -114,7 +120,8 @@ class Sandbox:
             raise InvalidAskError(
                 "there is no yesterday yet", hint="let a night pass first: `housing-hub sandbox night`"
             )
-        return _world_of(landlord, replace(self._kept, day=(self.day - timedelta(days=1)).isoformat()))
+        kept = replace(self._kept, day=(self.day - timedelta(days=1)).isoformat())
+        return _world_of(landlord, kept, self.bookings.of(landlord))
 
     def newcomers(self, landlord: Landlord, *, since: date) -> list[str]:
         """The accounts opened after `since` by `welcome`."""
@@ -123,7 +130,7 @@ class Sandbox:
         return [number for number, day in zip(numbers, days, strict=True) if day > since]
 
     def truth(self, landlord: Landlord) -> dict[str, Any]:
-        return truth(self.world(landlord))
+        return truth(self.world(landlord), self.bookings.of(landlord))
 
     def start(self) -> dict[str, Any]:
         """Open all doors; returns the state, in `state.json` before the first door opens."""
@@ -183,6 +190,15 @@ class Sandbox:
         tomorrow = (self.day + timedelta(days=1)).isoformat()
         self._kept = replace(self._kept, newcomers=(*self._kept.newcomers, (landlord, tomorrow)))
 
+    def _till(self, landlord: Landlord) -> Till:
+        nights = 1 if landlord == "cite-des-tilleuls" else 0
+        return Till(landlord, self.bookings, self._lock, lambda: self._worlds[landlord], self._on_booked, nights=nights)
+
+    def _on_booked(self, booking: Booking) -> None:
+        """The SOAP sides show it from the next call on, the SFTP side with its next night."""
+        if booking.landlord == "rives-doise":
+            self.soap.world = with_bookings(self.soap.world, [booking])
+
     def _do(self, asked: Mapping[str, Any]) -> Any:
         """An order from another process."""
         match asked.get("do"):
@@ -232,7 +248,8 @@ class Sandbox:
         since = worlds["cite-des-tilleuls"].today
         if today > since:
             worlds = {landlord: advance(world, today) for landlord, world in worlds.items()}
-            write_next(_with_newcomers(worlds["cite-des-tilleuls"], kept), self.root, since=since)
+            gone_on = _with_newcomers(worlds["cite-des-tilleuls"], kept)
+            write_next(with_bookings(gone_on, read_bookings(self.folder, gone_on.landlord)), self.root, since=since)
         return worlds, kept
 
     def _found(self, *, seed: int, contracts: int | None, today: date) -> tuple[dict[Landlord, World], Kept]:
@@ -240,15 +257,16 @@ class Sandbox:
         (self.folder / STATE).unlink(missing_ok=True)
         rmtree(self.root, ignore_errors=True)
         Mischief.forget(self.folder)
+        Bookings.forget(self.folder)
         kept = Kept(LAYOUT, seed, contracts, today.isoformat(), today.isoformat())
         worlds = {landlord: _plain_world(landlord, kept) for landlord in LANDLORDS}
         write_first(worlds["cite-des-tilleuls"], self.root)
         return worlds, kept
 
 
-def _world_of(landlord: Landlord, kept: Kept) -> World:
+def _world_of(landlord: Landlord, kept: Kept, bookings: Iterable[Booking]) -> World:
     """A landlord's world as a folder remembers it."""
-    return _with_newcomers(_plain_world(landlord, kept), kept)
+    return with_bookings(_with_newcomers(_plain_world(landlord, kept), kept), bookings)
 
 
 def _with_newcomers(world: World, kept: Kept) -> World:
@@ -268,7 +286,8 @@ def truth_of(folder: Path, landlord: Landlord) -> dict[str, Any]:
     kept = _kept(_read_state(folder))
     if kept is None:
         raise FileNotFoundError(f"no sandbox world in {folder}: start one with `python -m hub.sandbox --dir {folder}`")
-    return truth(_world_of(landlord, kept))
+    bookings = list(read_bookings(folder, landlord))
+    return truth(_world_of(landlord, kept, bookings), bookings)
 
 
 def _soap_server(folder: Path, world: World, *, port: int, last: int) -> SoapServer:

@@ -4,6 +4,7 @@ unless a subclass speaks another's dialect."""
 from __future__ import annotations
 
 import logging
+import select
 import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,12 +21,15 @@ from hub.sandbox.faults import SoapFaults
 from hub.sandbox.model import World
 from hub.sandbox.soap_envelope import Call, FaultError, envelope_texts, read_call
 from hub.sandbox.soap_operations import OPERATIONS, BusinessError, Reply, answer, busy
+from hub.sandbox.soap_payments import PAYMENTS, NoAnswerError
+from hub.sandbox.till import Till
 
 WSDL_FOLDER = Path(__file__).parent / "wsdl"
 PATH = "/erp/ServiceLocatif"
 _DOCUMENTED_HOST = "http://127.0.0.1"
 _MAX_REQUEST = 1_000_000
 _CHUNK = 16_384
+_LOOK_SECONDS = 0.2
 _log = logging.getLogger("hub.sandbox.soap")
 
 
@@ -37,7 +41,7 @@ class SoapServer:
     """Serves one world; give it another by setting `world`. `faults` may be changed while it runs.
 
     Another ERP's dialect: `path`, `documents` (path and query → file of `wsdl/`), `operations`, `read_call`, `answer`,
-    `texts`, and its words.
+    `texts`, and its words. `till`: where it takes payments in, if it does.
     """
 
     path = PATH
@@ -47,6 +51,7 @@ class SoapServer:
     }
     banner = "Locatif/3.7"
     internal_error = "Erreur interne du serveur"
+    till: Till | None = None
 
     def __init__(self, world: World, *, user: str, password: str, host: str = "127.0.0.1", port: int = 0) -> None:
         self.world, self.user, self._password = world, user, password
@@ -82,14 +87,16 @@ class SoapServer:
 
     @property
     def operations(self) -> frozenset[str]:
-        return frozenset(OPERATIONS)
+        return frozenset(OPERATIONS) | (frozenset(PAYMENTS) if self.till else frozenset())
 
     def read_call(self, body: bytes) -> Call:
         """The operation and its arguments. Raises FaultError."""
         return read_call(body, user=self.user, password=self._password)
 
     def answer(self, world: World, call: Call) -> Reply:
-        """Raises BusinessError where the ERP says so at HTTP 200."""
+        """Raises BusinessError where the ERP says so at HTTP 200, NoAnswerError where it says nothing."""
+        if self.till is not None and call.operation in PAYMENTS:
+            return PAYMENTS[call.operation](self.till, call.arguments)
         return answer(world, call.operation, call.arguments)
 
     def busy(self) -> BusinessError:
@@ -226,10 +233,21 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             texts = self.soap.reply_to(body)
+        except NoAnswerError as done:
+            self.close_connection = True
+            if done.ends != "drop":
+                self._wait_for_hang_up()
+            return
         except FaultError as fault:
             self._send(HTTPStatus.INTERNAL_SERVER_ERROR, fault.xml().encode())
             return
         self._stream(texts)
+
+    def _wait_for_hang_up(self) -> None:
+        """Say nothing until the caller gives up."""
+        while not self.soap.stopping.is_set():
+            if select.select([self.connection], [], [], _LOOK_SECONDS)[0]:
+                return
 
     def _send(self, status: HTTPStatus, content: bytes, *, kind: str = "text/xml; charset=utf-8") -> None:
         self.send_response(status)

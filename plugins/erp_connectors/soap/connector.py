@@ -10,20 +10,36 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from erp_connectors.soap import checking
+from erp_connectors.soap.batches import BatchPoster
 from erp_connectors.soap.dialect import as_read, token_of
 from erp_connectors.soap.paging import Pace, Pager, Progress, ranges
+from erp_connectors.soap.posting import Poster
 from erp_connectors.soap.reply import Marks, fault_error, judge, read_marks
 from erp_connectors.soap.settings import CallFeed, SoapSettings
-from erp_connectors.soap.template import fill
+from erp_connectors.template import fill
 from hub.domain.clock import today
-from hub.errors import SettingsError
+from hub.errors import HubError, NotSupportedError, SettingsError
 from hub.formats import Rows, read_xml
-from hub.ports import CallSource, Capabilities, Feed, Finding, Pull, RowMapper, Spool, Spooled
+from hub.ports import (
+    CallSource,
+    Capabilities,
+    ConnectorSettings,
+    Feed,
+    Finding,
+    PostingBatch,
+    PostingResult,
+    Pull,
+    Push,
+    RowMapper,
+    Spool,
+    Spooled,
+)
 from hub.records import RECORDS, Batch, Stream, arrow_schema
 from hub.wire import (
     BasicAuth,
     ClientIdentity,
     Deadline,
+    Fault,
     HttpSession,
     SoapClient,
     SoapReply,
@@ -67,6 +83,7 @@ class SoapConnector(CallSource[SoapSettings]):
     _http: HttpSession | None = None
     _client: SoapClient | None = None
     _pace: Pace | None = None
+    heard: Fault | None = None
 
     def check(self, feeds: Sequence[Feed]) -> Iterator[Finding]:
         return checking.check(self, feeds)
@@ -87,6 +104,29 @@ class SoapConnector(CallSource[SoapSettings]):
             marks = self._marks(reply, rows=settings.rows, namespace=settings.namespace, without=settings.without)
             if judge(marks, self.settings.messages, operation=settings.operation, silence=settings.silence, secrets=()):
                 yield from _read(feed, settings, reply)
+
+    @classmethod
+    def push_of(cls, settings: ConnectorSettings) -> Push | None:
+        posting = settings.posting if isinstance(settings, SoapSettings) else None
+        if posting is None:
+            return None
+        return Push(
+            batch=posting.batch is not None,
+            read_back=posting.find is not None,
+            reversals=posting.reversal is not None,
+        )
+
+    def post(self, batch: PostingBatch) -> Sequence[PostingResult]:
+        return self.poster().post(batch)
+
+    def find_postings(self, batch: PostingBatch) -> Sequence[PostingResult]:
+        return self.poster().find(batch)
+
+    def poster(self) -> Poster:
+        """What posts, as the landlord set it up."""
+        if (posting := self.settings.posting) is None:
+            raise NotSupportedError("soap posts no payments, because [connectors.….posting] is not set up")
+        return Poster(self, posting) if posting.batch is None else BatchPoster(self, posting)
 
     def close(self) -> None:
         if self._http is not None:
@@ -123,7 +163,7 @@ class SoapConnector(CallSource[SoapSettings]):
                 auth=self._auth(),
                 binding=own.binding,
                 address=own.address,
-                on_fault=lambda fault, operation: fault_error(fault, operation, own.messages, self.secrets()),
+                on_fault=self._on_fault,
             )
         return self._client
 
@@ -136,11 +176,33 @@ class SoapConnector(CallSource[SoapSettings]):
     def call(self, operation: str, arguments: Mapping[str, Any]) -> SoapReply:
         """One call, within its total deadline and at the agreed pace."""
         self._pace = self._pace or Pace(self.settings.calls_per_minute, self.context.state, self.context.clock)
-        common = {name: value for name, value in self._common().items() if name in self.client().takes(operation)}
+        whole = self.whole(operation, arguments)
         self._pace.wait(operation)
-        return self.client().call(
-            operation, {**common, **arguments}, deadline=Deadline(self.context.network.total_seconds)
-        )
+        return self.client().call(operation, whole, deadline=Deadline(self.context.network.total_seconds))
+
+    def whole(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a call, with those that every call is sent with."""
+        taken = self.client().takes(operation)
+        return {**{name: value for name, value in self._common().items() if name in taken}, **arguments}
+
+    def look_up(self, name: str, spec: str | None) -> Any:
+        """What any argument template may hold: {today}, {user}, {secret:…}."""
+        if name == "today":
+            return today(self.context.clock, self.context.time_zone)
+        if name != "secret":
+            return self.settings.user if name == "user" else None
+        secret = getattr(self.settings, spec or "", None)
+        if secret is None:
+            raise SettingsError(f"the arguments hold {{secret:{spec}}}, which is not set", hint=f"set {spec}")
+        return secret.get_secret_value()
+
+    def save(self, spool: Spool, name: str, operation: str, arguments: Mapping[str, Any]) -> Spooled:
+        """One call, its reply kept."""
+        return self._save(spool, name, operation, arguments)[0]
+
+    def _on_fault(self, fault: Fault, operation: str) -> HubError:
+        self.heard = fault
+        return fault_error(fault, operation, self.settings.messages, self.secrets())
 
     def _identity(self) -> ClientIdentity | None:
         own = self.settings
@@ -249,23 +311,15 @@ class SoapConnector(CallSource[SoapSettings]):
 
     def _common(self) -> dict[str, Any]:
         """What every call is sent with."""
-        return self._fill(self.settings.arguments, {"today": today(self.context.clock, self.context.time_zone)})
+        return self._fill(self.settings.arguments, {})
 
     def _filled(self, asking: Asking, template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         return self._fill(template, {"cursor": asking.progress.since, "today": asking.today, **values})
 
     def _fill(self, template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-        known = {"user": self.settings.user, **values}
-
-        def look_up(name: str, spec: str | None) -> Any:
-            if name != "secret":
-                return known.get(name)
-            secret = getattr(self.settings, spec or "", None)
-            if secret is None:
-                raise SettingsError(f"the arguments hold {{secret:{spec}}}, which is not set", hint=f"set {spec}")
-            return secret.get_secret_value()
-
-        filled: dict[str, Any] = fill(template, look_up)
+        filled: dict[str, Any] = fill(
+            template, lambda name, spec: values[name] if name in values else self.look_up(name, spec)
+        )
         return filled
 
 
