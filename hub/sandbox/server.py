@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
@@ -96,6 +96,7 @@ class Sandbox:
             self.soap.till = self.tills["rives-doise"]
             self.lakeside = _yardi_server(self.folder, lakeside, port=lakeside_port, last=_port_of(last, "lakeside"))
             undo.callback(self.lakeside.stop)
+            self.lakeside.take_receipts(self.tills["lakeside-homes"])
             self.sftp = _sftp_server(self.folder, self.root, port=sftp_port, last=_port_of(last, "sftp"))
             undo.callback(self.sftp.stop)
             self._mischief = Mischief(self)
@@ -179,7 +180,9 @@ class Sandbox:
     def pass_nights(self, days: int) -> None:
         """Go on so many days at once, and export the last of them as it should be. Wants the lock."""
         since, day = self.day, self.day + timedelta(days=days)
-        self._worlds = {landlord: advance(world, day) for landlord, world in self._worlds.items()}
+        self._worlds = {
+            landlord: advance(world, day, self.bookings.of(landlord)) for landlord, world in self._worlds.items()
+        }
         with self.sftp.still:
             write_next(self.world("cite-des-tilleuls"), self.root, since=since)
         self.soap.world, self.lakeside.world = self.world("rives-doise"), self.world("lakeside-homes")
@@ -198,6 +201,8 @@ class Sandbox:
         """The SOAP sides show it from the next call on, the SFTP side with its next night."""
         if booking.landlord == "rives-doise":
             self.soap.world = with_bookings(self.soap.world, [booking])
+        elif booking.landlord == "lakeside-homes":
+            self.lakeside.world = with_bookings(self.lakeside.world, [booking])
 
     def _do(self, asked: Mapping[str, Any]) -> Any:
         """An order from another process."""
@@ -227,6 +232,7 @@ class Sandbox:
     def _lakeside_state(self) -> dict[str, Any]:
         server = self.lakeside
         addresses = {"port": server.port, "wsdl": server.wsdl_url, "address": server.address}
+        addresses |= {"batches_wsdl": server.batches_wsdl_url}
         secrets = {"user": USER, "password_file": _LAKESIDE_PASSWORD, "licence_file": _LAKESIDE_LICENCE}
         place = {"server_name": SERVER, "database": DATABASE, "platform": PLATFORM, "entity": ENTITY}
         return addresses | secrets | place
@@ -244,12 +250,13 @@ class Sandbox:
         kept = _kept(last)
         if kept is None or not kept.is_of(seed=seed, contracts=contracts, today=today):
             return self._found(seed=seed, contracts=contracts, today=today)
-        worlds = {landlord: _plain_world(landlord, kept) for landlord in LANDLORDS}
+        booked = {landlord: list(read_bookings(self.folder, landlord)) for landlord in LANDLORDS}
+        worlds = {landlord: _plain_world(landlord, kept, booked[landlord]) for landlord in LANDLORDS}
         since = worlds["cite-des-tilleuls"].today
         if today > since:
-            worlds = {landlord: advance(world, today) for landlord, world in worlds.items()}
+            worlds = {landlord: advance(world, today, booked[landlord]) for landlord, world in worlds.items()}
             gone_on = _with_newcomers(worlds["cite-des-tilleuls"], kept)
-            write_next(with_bookings(gone_on, read_bookings(self.folder, gone_on.landlord)), self.root, since=since)
+            write_next(with_bookings(gone_on, booked["cite-des-tilleuls"]), self.root, since=since)
         return worlds, kept
 
     def _found(self, *, seed: int, contracts: int | None, today: date) -> tuple[dict[Landlord, World], Kept]:
@@ -264,9 +271,9 @@ class Sandbox:
         return worlds, kept
 
 
-def _world_of(landlord: Landlord, kept: Kept, bookings: Iterable[Booking]) -> World:
+def _world_of(landlord: Landlord, kept: Kept, bookings: Sequence[Booking]) -> World:
     """A landlord's world as a folder remembers it."""
-    return with_bookings(_with_newcomers(_plain_world(landlord, kept), kept), bookings)
+    return with_bookings(_with_newcomers(_plain_world(landlord, kept, bookings), kept), bookings)
 
 
 def _with_newcomers(world: World, kept: Kept) -> World:
@@ -274,11 +281,11 @@ def _with_newcomers(world: World, kept: Kept) -> World:
     return with_newcomers(world, days) if days else world
 
 
-def _plain_world(landlord: Landlord, kept: Kept) -> World:
+def _plain_world(landlord: Landlord, kept: Kept, bookings: Sequence[Booking] = ()) -> World:
     """Built on its first day, gone on to its last."""
     base, day = date.fromisoformat(kept.base), date.fromisoformat(kept.day)
     world = build_world(landlord, seed=kept.seed, contracts=kept.contracts, today=base)
-    return advance(world, day) if day > base else world
+    return advance(world, day, bookings) if day > base else world
 
 
 def truth_of(folder: Path, landlord: Landlord) -> dict[str, Any]:

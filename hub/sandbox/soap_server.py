@@ -69,6 +69,11 @@ class SoapServer:
         return f"http://{self.host}:{self.port}{self.path}"
 
     @property
+    def paths(self) -> frozenset[str]:
+        """Where calls are taken."""
+        return frozenset([self.path])
+
+    @property
     def wsdl_url(self) -> str:
         return f"{self.address}?wsdl"
 
@@ -116,7 +121,10 @@ class SoapServer:
             raise FaultError("soap:Server", self.internal_error)
         if call.operation not in self.operations:
             raise FaultError("soap:Client", "Operation inconnue")
-        texts = self.texts(call.operation, self._answer(call))
+        reply = self._answer(call)
+        if call.operation in self.faults.mute:
+            raise NoAnswerError("drop")
+        texts = self.texts(call.operation, reply)
         if (edit := self.faults.edits.get(call.operation)) is not None:
             texts = map(edit, texts)
         return _cut(texts) if call.operation in self.faults.cut else texts
@@ -145,7 +153,7 @@ class SoapServer:
     def description(self, name: str) -> bytes:
         """The WSDL (with this server's address) or the schema it imports."""
         text = (WSDL_FOLDER / name).read_text("utf-8")
-        return text.replace(f"{_DOCUMENTED_HOST}{self.path}", self.address).encode()
+        return text.replace(f"{_DOCUMENTED_HOST}/", f"http://{self.host}:{self.port}/").encode()
 
 
 def _cut(texts: Iterable[str], *, keep: float = 0.7) -> Iterator[str]:
@@ -228,7 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.soap.faults.hold(self.soap.stopping)
             return
-        if urlsplit(self.path).path != self.soap.path:
+        if urlsplit(self.path).path not in self.soap.paths:
             self._send(HTTPStatus.NOT_FOUND, b"not found", kind="text/plain")
             return
         try:

@@ -102,13 +102,24 @@ class Till:
         """Books it. Raises RefusedError."""
         with self.lock:
             self.judge(asked)
-            wrong = self.faults.meet()
-            if wrong in _REFUSES:
-                raise RefusedError(_REFUSES[wrong])
-            booking = self._booking(asked, wrong)
-            self.bookings.add(booking)
-            self._on_booked(booking)
-            return Taken(booking, _ENDS.get(wrong, ""))
+            if (why := self.refuses()) is not None:
+                raise RefusedError(why)
+            return self.book(asked, self.meets())
+
+    def refuses(self) -> Refusal | None:
+        """Why it takes nothing just now; asking counts."""
+        return _REFUSES.get(self.faults.meet()) if self.faults.what in _REFUSES else None
+
+    def meets(self) -> str:
+        """What goes wrong with one that is taken; asking counts."""
+        return "" if self.faults.what in _REFUSES else self.faults.meet()
+
+    def book(self, asked: Asked, wrong: str = "") -> Taken:
+        """Books what was judged, with the lock held."""
+        booking = self._booking(asked, wrong)
+        self.bookings.add(booking)
+        self._on_booked(booking)
+        return Taken(booking, _ENDS.get(wrong, ""))
 
     def judge(self, asked: Asked) -> None:
         """Raises RefusedError for what is never taken."""

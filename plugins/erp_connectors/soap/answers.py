@@ -68,7 +68,7 @@ class Judge:
         Raises MisconfiguredError for what a person has to put right, RetryableError where nothing at all is said.
         """
         number = told.values.get(erp_ref, "") if erp_ref else ""
-        means, text = self._gravest(told)
+        means, text = self.gravest(told)
         shown = self.shown(text)
         if means == "misconfigured":
             raise MisconfiguredError(
@@ -90,7 +90,8 @@ class Judge:
             text = text.replace(secret, "***")
         return outlined(text)[:_SHOWN]
 
-    def _gravest(self, told: Told) -> tuple[str | None, str]:
+    def gravest(self, told: Told) -> tuple[str | None, str]:
+        """The text that decides, and what it means (None: nobody knows, or there is none)."""
         found = [(self.means(text), text) for text in told.texts]
         # "empty" is no answer to a call that writes.
         found = [(None if means == "empty" else means, text) for means, text in found]

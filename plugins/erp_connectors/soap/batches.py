@@ -90,7 +90,8 @@ class BatchPoster(Poster):
             return no_reversals(posting)
         told = self.send(call, {**values, **values_of(batch, posting, self.codes)})
         result = self.judge.result(told, posting.reference, erp_ref=None)
-        return replace(result, outcome="sent") if result.outcome == "posted" else result
+        had_already = self.judge.gravest(told)[0] == "posted"
+        return replace(result, outcome="sent") if result.outcome == "posted" and not had_already else result
 
     def _finish(self, values: Values) -> PostingResult | None:
         """Has the batch looked through and posted; gives the refusal, once the batch is cancelled."""

@@ -16,6 +16,7 @@ from hub.wire.policy import open_socket
 
 if TYPE_CHECKING:
     from erp_connectors.soap.connector import SoapConnector
+    from erp_connectors.soap.service import Service
 
 
 def check(connector: SoapConnector, feeds: Sequence[Feed]) -> Iterator[Finding]:
@@ -60,14 +61,18 @@ def _connect(connector: SoapConnector, host: str, port: int) -> str:
 
 
 def _wsdl(connector: SoapConnector) -> str:
-    """The pinned WSDL is compared with the one the service shows now: a change is for a person to judge."""
-    pinned = connector.wsdl()
+    """Every pinned WSDL is compared with the one the service shows now: a change is for a person to judge."""
+    return "; ".join(_compared(connector, service) for service in connector.services)
+
+
+def _compared(connector: SoapConnector, service: Service) -> str:
+    pinned = service.wsdl()
     with tempfile.TemporaryDirectory(prefix="check-", dir=connector.context.folder) as folder:
-        shown = vendor_wsdl(connector.settings.wsdl, Path(folder), connector.http())
+        shown = vendor_wsdl(service.url, Path(folder), connector.http())
     if shown.digest != pinned.digest:
         raise MisconfiguredError(
             f"the service now shows another WSDL ({shown.digest[:16]}…) than the one pinned ({pinned.digest[:16]}…)",
-            hint=f"ask the vendor what changed; to take the new one, delete {connector.wsdl_folder} and check again",
+            hint=f"ask the vendor what changed; to take the new one, delete {service.folder} and check again",
         )
     return f"{len(pinned.files)} files, sha256 {pinned.digest}"
 
@@ -85,14 +90,14 @@ def _operations(connector: SoapConnector, feeds: Sequence[Feed]) -> str:
 def _posting(connector: SoapConnector) -> str:
     """Every call of a posting is built, for a posting that never was; nothing is sent."""
     poster = connector.poster()
-    known = connector.client().operations()
+    known = {name for service in connector.services for name in service.client().operations()}
     calls = list(poster.settings.calls())
     if missing := sorted({call.operation for call in calls} - set(known)):
         raise MisconfiguredError(
             f"the WSDL has no operation {', '.join(missing)}", hint=f"it has {', '.join(sorted(known)[:30])}"
         )
     for call in calls:
-        connector.client().fits(call.operation, connector.whole(call.operation, poster.example(call)))
+        connector.client_of(call.operation).fits(call.operation, connector.whole(call.operation, poster.example(call)))
     back = "can be taken back" if poster.settings.reversal else "cannot be taken back"
     asked = "asked after" if poster.settings.find else "not asked after: a time-out waits for a person"
     return f"{len(calls)} operations; payments {back}, and are {asked}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from erp_connectors.posting_values import Codes, lookup, values_of
@@ -44,7 +44,7 @@ class Poster:
         asked: dict[str, list[Row]] = {}
         results = []
         for posting in batch.postings:
-            arguments = filled(find.arguments, lookup(values_of(batch, posting, self.codes), self.connector.look_up))
+            arguments = filled(find.arguments, lookup(self._asked(find, batch, posting), self.connector.look_up))
             key = repr(sorted(arguments.items()))
             if key not in asked:
                 asked[key] = self._rows(find, arguments)
@@ -79,7 +79,13 @@ class Poster:
         method = next(iter(self.settings.methods), "payment_card")
         posting = Posting("EXAMPLE", kind, "1", "1", 100, date(2000, 1, 1), method, reverses="EXAMPLE", site_ref="1")
         values = values_of(PostingBatch(1, posting.paid_on, [posting]), posting, self.codes)
-        return filled(call.arguments, lookup({**values, "batch_id": "1", "description": "1"}, self.connector.look_up))
+        return filled(
+            call.arguments,
+            lookup(
+                {**values, "from": posting.paid_on, "to": posting.paid_on, "batch_id": "1", "description": "1"},
+                self.connector.look_up,
+            ),
+        )
 
     def _one(self, batch: PostingBatch, posting: Posting) -> PostingResult:
         if (call := self.written(posting)) is None:
@@ -87,6 +93,14 @@ class Poster:
         erp_ref = self.settings.erp_ref
         told = self.send(call, values_of(batch, posting, self.codes), *([erp_ref] if erp_ref else []))
         return self.judge.result(told, posting.reference, erp_ref=erp_ref)
+
+    def _asked(self, find: Find, batch: PostingBatch, posting: Posting) -> dict[str, Any]:
+        latest = max(posting.paid_on, self.connector.today())
+        days = {
+            "from": posting.paid_on - timedelta(days=find.days_before),
+            "to": latest + timedelta(days=find.days_after),
+        }
+        return {**values_of(batch, posting, self.codes), **days}
 
     def _rows(self, find: Find, arguments: Mapping[str, Any]) -> list[Row]:
         columns = tuple(dict.fromkeys(path for path in (find.reference, find.erp_ref, find.state) if path))

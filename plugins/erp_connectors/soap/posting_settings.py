@@ -41,6 +41,8 @@ class Find(Question):
 
     reference: str = setting("Our reference in a row", example="Reference")
     erp_ref: str | None = setting("The ERP's own id in a row", default=None)
+    days_before: int = setting("{from} is so many days before the payment", default=5, ge=0)
+    days_after: int = setting("{to} is so many days after it, or after today if that is later", default=92, ge=0)
     state: str | None = setting("What the entry's state is in a row; without it what is found is posted", default=None)
     states: dict[str, State] = setting("The ERP's states: posted, sent, retryable, terminal or absent", default={})
 
@@ -87,6 +89,13 @@ class Receipts(Part):
 class SoapPosting(Part):
     """How payments are entered in the ERP."""
 
+    wsdl: str | None = setting(
+        "Where the operations are described that the connector's WSDL lacks; its place may be told from that one's",
+        default=None,
+        example="ItfResidentTransactions20_SysBatch.asmx?wsdl",
+    )
+    address: str | None = setting("Where their calls go, when not where that WSDL says", default=None)
+    binding: str | None = setting("Which of its bindings to use, when it has several", default=None)
     payment: Call = setting("Enters a payment; with batch: adds it to one")
     reversal: Call | None = setting("Takes a payment back (*extourne*); without it none can be", default=None)
     erp_ref: str | None = setting("Where an answer says the ERP's own id", default=None, example="NumeroEcriture")
@@ -103,6 +112,12 @@ class SoapPosting(Part):
     batch: Receipts | None = setting("For ERPs that take postings in batches", default=None)
 
     @model_validator(mode="after")
+    def _a_wsdl_of_its_own(self) -> Self:
+        if self.wsdl is None and (self.address is not None or self.binding is not None):
+            raise ValueError("address and binding in posting go with a wsdl there")
+        return self
+
+    @model_validator(mode="after")
     def _templates_known(self) -> Self:
         whole = (*OF_A_POSTING, *OF_A_BATCH, *OF_EVERY_CALL)
         of_batch = (*OF_A_BATCH, "site_ref", *OF_EVERY_CALL)
@@ -110,7 +125,7 @@ class SoapPosting(Part):
             if call is not None:
                 _check(call, (*whole, *(["batch_id"] if self.batch else [])))
         if self.find is not None:
-            _check(self.find, whole)
+            _check(self.find, (*whole, "from", "to"))
         if self.batch is not None:
             check_templates(self.batch.description, (*OF_A_BATCH, "site_ref"))
             if "{number" not in self.batch.description:
