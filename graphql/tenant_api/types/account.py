@@ -184,9 +184,9 @@ class Account(Node):
         return Statement.of(self.facts, facts)
 
     @strawberry.field(description="The means of payment it can be paid with, in the landlord's order.")
-    async def payment_means(self, info: Info) -> list[PaymentMeans]:
+    async def payment_means(self, info: Info, first: First = 20) -> list[PaymentMeans]:
         rows = await info.context.loaders.means.load(self.facts.kind)
-        return [PaymentMeans.of(row, info.context.language) for row in rows]
+        return [PaymentMeans.of(row, info.context.language) for row in rows[:first]]
 
     @strawberry.field(description="Payments made for it through the hub, the latest first.")
     async def payments(self, info: Info, first: First = 20, after: After = None) -> Connection[Payment]:

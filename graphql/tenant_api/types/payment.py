@@ -16,6 +16,7 @@ from tenant_api import ids
 from tenant_api.context import Info
 from tenant_api.errors import Language
 from tenant_api.ids import Kind
+from tenant_api.types.connections import First
 from tenant_api.types.money import Money, money
 from tenant_api.types.node import Node
 
@@ -155,9 +156,9 @@ class Payment(Node):
         )
 
     @strawberry.field(description="The accounts it is for, as far as the person asking may see them.")
-    async def parts(self, info: Info) -> list[PaymentPart]:
+    async def parts(self, info: Info, first: First = 5) -> list[PaymentPart]:
         rows = await info.context.loaders.payment_parts.load(self.row.id)
-        return [PaymentPart(row=row, amount=money(row.amount_cents)) for row in rows]
+        return [PaymentPart(row=row, amount=money(row.amount_cents)) for row in rows[:first]]
 
     @strawberry.field(description="What there is to do now; null unless the person asking began it and can pay it.")
     async def action(self, info: Info) -> PaymentAction | None:
