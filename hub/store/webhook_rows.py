@@ -61,7 +61,7 @@ async def put_webhook(
         "key_id": key_id,
         "received_at": now,
     }
-    await conn.execute(upsert(payment_webhook).values(row).on_conflict_do_nothing())
+    await conn.execute(upsert(payment_webhook).values(row).on_conflict_do_nothing().inline())
     payload = {"provider": provider, "channel": channel, "sha256": sha256}
     await ask_for_work(
         conn, landlord=landlord, kind="pay.webhook", key=f"{provider}-{channel}-{sha256}", payload=payload, now=now
@@ -89,7 +89,8 @@ async def ask_for_work(
         "max_attempts": 8,
         "created_at": now,
     }
-    await conn.execute(upsert(job).values(row).on_conflict_do_nothing())
+    # Inline: else the id is asked for too, and requests may read no job.
+    await conn.execute(upsert(job).values(row).on_conflict_do_nothing().inline())
 
 
 async def take_webhook(conn: AsyncConnection, *, provider: str, channel: str, sha256: str) -> WebhookRow | None:
