@@ -50,8 +50,8 @@ def _head(story: Story, zone: ZoneInfo) -> Iterator[str]:
     held = story.payment
     reason = f" ({held.reason})" if held.reason else ""
     yield f"Payment {held.reference} of {story.landlord}: {held.state.value}{reason}"
-    begun = f"begun {_day(held.created_at, zone)}, may be paid until {held.expires_at.astimezone(zone):%H:%M}"
-    yield f"  {money(held.amount_cents, held.currency)} by {held.method} with {held.provider}, {begun} {story.time_zone}"
+    until = f"may be paid until {held.expires_at.astimezone(zone):%d %B %H:%M}, times of {story.time_zone}"
+    yield f"  {money(held.amount_cents, held.currency)} by {held.method} with {held.provider}, {until}"
     for part in story.parts:
         contracts = f", contract {', '.join(part.contracts)}" if part.contracts else ""
         yield f"  {money(part.amount_cents, held.currency):>18}  for {part.kind} account {part.number}{contracts}"

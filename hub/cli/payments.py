@@ -25,6 +25,9 @@ Reason = Annotated[str, typer.Option(help="Why; kept with the payment. No names.
 RefundId = Annotated[str | None, typer.Option("--refund", help="Which refund, where several wait.", show_default=False)]
 
 
+_KEYS = ("key", "start_key", "idempotency_key", "request_sha256")
+
+
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="Payments of tenants, up to the ERP's ledger.", no_args_is_help=True)
@@ -79,7 +82,7 @@ def show(landlord: Landlord, payment: Payment, json: AsJson = False) -> None:
 
     story = run_with_parts(lambda parts: tell_story(parts.paying, landlord, payment))
     if json:
-        print_json(asdict(story))
+        print_json(_public(asdict(story)))
         return
     for line in story_text(story):
         console.print(line, soft_wrap=True, markup=False)
@@ -122,13 +125,9 @@ def resolve(
     from hub.paying.resolve import Decision
     from hub.paying.resolve import resolve as decide
 
-    said: list[Decision] = [
-        name
-        for name, given in (("accept", accept), ("paid", paid), ("not_paid", not_paid))
-        if given  # type: ignore[misc]  # mypy widens the names
-    ]
-    if len(said) != 1:
+    if accept + paid + not_paid != 1:
         raise InvalidAskError("one thing is to be said of a payment", hint="give one of --accept, --paid, --not-paid")
+    said: Decision = "accept" if accept else "paid" if paid else "not_paid"
     cents, name = _cents(amount), by or operator()
     heard = run_with_parts(
         lambda parts: decide(
@@ -136,7 +135,7 @@ def resolve(
             parts.bell,
             landlord,
             payment,
-            decision=said[0],
+            decision=said,
             why=reason,
             by=name,
             amount_cents=cents,
@@ -258,7 +257,8 @@ def _row(one: Listed, *, whole: bool) -> dict[str, Any]:
     from dataclasses import asdict
 
     if whole:
-        return asdict(one)
+        found: dict[str, Any] = _public(asdict(one))
+        return found
     held, facts = one.payment, one.facts
     return {
         "reference": held.reference,
@@ -318,7 +318,15 @@ def _shown(cents: int) -> str:
 def _plain(row: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
-    return asdict(row)
+    found: dict[str, Any] = _public(asdict(row))
+    return found
+
+
+def _public(value: Any) -> Any:
+    """Without the keys operations are told apart by: they are nobody's but the hub's and the provider's."""
+    if isinstance(value, dict):
+        return {name: _public(item) for name, item in value.items() if name not in _KEYS}
+    return [_public(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _say(json: bool, plain: dict[str, Any], *lines: str) -> None:
