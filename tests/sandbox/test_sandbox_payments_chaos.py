@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -249,6 +251,32 @@ def test_a_line_cut_by_a_kill_is_forgotten_and_the_rest_kept(shop: Shop) -> None
         file.write('{"p":{"id":"cut')
     shop.bank.begin()
     assert [one["state"] for one in shop.bank.charges()] == [one["state"] for one in before]
+
+
+_ALONE = """
+import pathlib, sys
+from hub.sandbox.payments import PaymentServer
+server = PaymentServer(pathlib.Path(sys.argv[1]))
+server.start()
+print(server.url, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_was_answered_before_a_kill_is_known_after_it(bank: Any, ear: Any, tmp_path: Path) -> None:
+    bank.end()
+    command = [sys.executable, "-c", _ALONE, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        bank.url = process.stdout.readline().strip()
+        bank.http = httpx.Client(trust_env=False)
+        shop = Shop(bank, ear)
+        for n in range(50):
+            shop.pay(n)
+        process.kill()
+    bank.http.close()
+    bank.begin()
+    assert [one["charged_cents"] for one in bank.charges()] == [100 + n for n in range(50)]
 
 
 def test_the_list_adds_up_to_the_cent_after_a_bad_day(shop: Shop) -> None:
