@@ -32,10 +32,11 @@ def fee_cents(cents: int) -> int:
 def remittance_csv(payments: Iterable[Payment], *, since: str = "") -> str:
     """`;`, decimal comma, CRLF, one header line; rows by day of remittance, which is `since` or later."""
     found = [row for payment in payments for row in _rows(payment) if row[1] >= since]
+    found.sort(key=lambda row: row[1])
     text = io.StringIO()
     rows = csv.writer(text, delimiter=";", lineterminator="\r\n")
     rows.writerow(COLUMNS)
-    rows.writerows(sorted(found, key=lambda row: row[1]))
+    rows.writerows(found)
     return text.getvalue()
 
 
