@@ -16,7 +16,8 @@ class Posting:
 
     `reference`: ours (at most 20 characters of A–Z and 0–9), unique for ever: the entry is recognised by it.
     `amount_cents` > 0 always; `kind` says the direction. `account_ref`, `contract_ref`, `person_ref`: external ids of
-    the connector's own. `reverses`: the reference of the payment a reversal takes back. `method`: `EntryKind`'s word
+    the connector's own. `site_ref`: that of the site (or building) of the contract's main unit, for ERPs that are told
+    property by property. `reverses`: the reference of the payment a reversal takes back. `method`: `EntryKind`'s word
     (`payment_card`, …). `reason`: why a reversal (`refunded`, `charged_back`, `capture_lost`), else "".
     """
 
@@ -31,6 +32,7 @@ class Posting:
     contract_ref: str = ""
     contract_reference: str = ""
     person_ref: str = ""
+    site_ref: str = ""
     reverses: str = ""
     reverses_erp_ref: str = ""
     reason: str = ""

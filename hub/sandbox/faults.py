@@ -46,9 +46,10 @@ class Faults:
 @dataclass(slots=True)
 class SoapFaults(Faults):
     """By operation: another world to answer from, a change to every text of a reply, a business message in the place
-    of the rows, a reply cut in the middle."""
+    of the rows, a reply cut in the middle, a connection that breaks off once all is done (`mute`)."""
 
     worlds: Mapping[str, World] = field(default_factory=dict)
     edits: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     says: Mapping[str, str] = field(default_factory=dict)
     cut: frozenset[str] = frozenset()
+    mute: frozenset[str] = frozenset()

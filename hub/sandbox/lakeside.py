@@ -5,11 +5,12 @@ Everything is decided by seed, size and first day; a later day only shows more o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 
+from hub.sandbox.bookings import Booking
 from hub.sandbox.calendar import first_of
 from hub.sandbox.lakeside_ledger import CHARGE_CODES, History, write_history
 from hub.sandbox.model import (
@@ -85,8 +86,11 @@ class _Dates:
         return "under_notice" if self.notice_on is not None and self.notice_on <= today else "current"
 
 
-def lakeside_world(*, seed: int, contracts: int | None, base: date, today: date) -> World:
-    """The world founded on `base` as its ERP holds it on `today`; never more than sixty residents."""
+def lakeside_world(
+    *, seed: int, contracts: int | None, base: date, today: date, bookings: Sequence[Booking] = ()
+) -> World:
+    """The world founded on `base` as its ERP holds it on `today`; never more than sixty residents. `bookings`: what
+    came in from outside, so that nobody pays it again."""
     size = min(contracts or MOST_RESIDENTS, MOST_RESIDENTS)
     units: list[Unit] = []
     persons: list[Person] = []
@@ -94,7 +98,8 @@ def lakeside_world(*, seed: int, contracts: int | None, base: date, today: date)
     accounts: list[Account] = []
     entries: dict[str, tuple[Entry, ...]] = {}
     for n in range(1, size + 1):
-        one = _resident(n, seed=seed, base=base, today=today)
+        mine = [(one.day, one.cents) for one in bookings if one.account == f"t{n:07d}"]
+        one = _resident(n, seed=seed, base=base, today=today, booked=mine)
         units.append(one.unit)
         persons += one.persons
         if one.contract is not None:
@@ -136,7 +141,7 @@ def case_of(n: int, rng: Random) -> str:
     return _LANDMARKS.get(n) or rng.choices(_CASES, _WEIGHTS)[0]
 
 
-def _resident(n: int, *, seed: int, base: date, today: date) -> _Resident:
+def _resident(n: int, *, seed: int, base: date, today: date, booked: Sequence[tuple[date, int]] = ()) -> _Resident:
     rng = Random(f"{seed}/{SLUG}/resident/{n}")
     case = case_of(n, rng)
     unit = _unit(n, rng)
@@ -148,7 +153,7 @@ def _resident(n: int, *, seed: int, base: date, today: date) -> _Resident:
     components = _components(case, n, unit, rng, dates)
     contract = _contract(case, n, unit, main, others, components, dates, today=today)
     opened_on = max(dates.starts_on, first_of(base, months=-HISTORY_MONTHS))
-    history = History(contract, components, unit.id, opened_on, is_late=case in ("late", "eviction"))
+    history = History(contract, components, unit.id, opened_on, is_late=case in ("late", "eviction"), booked=booked)
     entries = tuple(write_history(history, seed=seed, until=today))
     return _Resident(unit, (main, *(person for person, _ in others)), contract, entries, opened_on)
 

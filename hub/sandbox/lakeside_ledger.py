@@ -16,17 +16,20 @@ CHARGE_CODES = {"rent": "rent", "service_charge": "srvchg", "water": "water", "p
 _NUMBERS_EACH = 250
 _FIRST_NUMBER = 700_000
 _LATE_FEE, _NSF_FEE = 2_500, 3_000
+_PAID_AFTER = 2
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A lease with what its ledger depends on. The `charges` of an ended lease are told no more, but were made."""
+    """A lease with what its ledger depends on. The `charges` of an ended lease are told no more, but were made.
+    `booked`: days and cents of what came in from outside."""
 
     contract: Contract
     charges: Sequence[Component]
     unit: str
     opened_on: date
     is_late: bool
+    booked: Sequence[tuple[date, int]] = ()
 
     @property
     def monthly(self) -> Iterator[tuple[str, str, int]]:
@@ -98,10 +101,11 @@ class _Book:
 
     def _pay(self, first: date, rng: Random) -> None:
         """Never more than is owed: this ERP's balance leaves prepayments out."""
-        if self.balance <= 0:
+        owed = self._owed(_day(first, _PAID_AFTER))
+        if owed <= 0:
             return
-        part = self.balance if rng.random() < 0.9 else self.balance // 2
-        kind, day = self.history.contract.payment_method, _day(first, rng.randint(2, 9))
+        part = owed if rng.random() < 0.9 else owed // 2
+        kind, day = self.history.contract.payment_method, _day(first, rng.randint(_PAID_AFTER, 9))
         number = f"{rng.randrange(10**6):06d}"
         paid = self.write(PAYMENT, day, kind, f"{kind} Payment", -part, document=number)
         if self.history.is_late and rng.random() < 0.3:
@@ -111,8 +115,13 @@ class _Book:
 
     def _settle(self, month: date, rng: Random) -> None:
         """Somebody who left pays the rest, or not."""
-        if self.balance > 0 and not self.history.is_late and rng.random() < 0.7:
-            self.write(PAYMENT, _day(month, 4), "Credit Card", "Credit Card Payment", -self.balance)
+        owed = self._owed(_day(month, 4))
+        if owed > 0 and not self.history.is_late and rng.random() < 0.7:
+            self.write(PAYMENT, _day(month, 4), "Credit Card", "Credit Card Payment", -owed)
+
+    def _owed(self, day: date) -> int:
+        """Known to whoever pays on `day` or later."""
+        return self.balance + sum(cents for booked_on, cents in self.history.booked if booked_on < day)
 
 
 def _day(first: date, later: int) -> date:

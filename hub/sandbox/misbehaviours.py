@@ -15,13 +15,15 @@ YARDI: Landlord = "lakeside-homes"
 @dataclass(frozen=True, slots=True)
 class Misbehaviour:
     """`not_for`: why a landlord's ERP cannot do it. `needs_night`: it shows in a new night's data, so one passes.
-    `is_of_door`: it is about calls and connections, not about what they bring."""
+    `is_of_door`: it is about calls and connections, not about what they bring; `is_of_till`: about payments that are
+    posted to it."""
 
     wire: str
     seen: str
     not_for: Mapping[Landlord, str] | None = None
     needs_night: bool = False
     is_of_door: bool = False
+    is_of_till: bool = False
 
 
 _CALLS = "its ERP answers calls: there are no files"
@@ -91,5 +93,40 @@ MISBEHAVIOURS: Mapping[str, Misbehaviour] = {
         "a month passes, of which the ledger tells the last day only; balances know better",
         "accounts differ from the ERP's own balance, until the entries are sent after all",
         needs_night=True,
+    ),
+    "post-closed": Misbehaviour(
+        "a payment is refused: the accounting period is closed", "the posting refused for good", is_of_till=True
+    ),
+    "post-locked": Misbehaviour(
+        "a payment is refused: somebody has the account open", "the posting refused, tried again", is_of_till=True
+    ),
+    "post-hang": Misbehaviour(
+        "a payment is booked, and nobody is told: the call hangs",
+        "the posting unknown, then found by its reference, once",
+        is_of_till=True,
+    ),
+    "post-drop": Misbehaviour(
+        "a payment is booked, and nobody is told: the connection breaks off",
+        "the posting unknown, then found by its reference, once",
+        is_of_till=True,
+    ),
+    "post-lost-answer": Misbehaviour(
+        "a payment file is taken, and no answer to it is written",
+        "the postings stay sent, until the ledger shows them",
+        {SOAP: "its ERP answers at once", YARDI: "its ERP answers at once"},
+        is_of_till=True,
+    ),
+    "post-no-reference": Misbehaviour(
+        "a payment is booked, and the ledger does not tell its reference",
+        "the entry recognised by account, amount and date, where that is but one",
+        is_of_till=True,
+    ),
+    "post-late": Misbehaviour(
+        "a payment is booked FILE nights later (two unless told)",
+        "the money stays in flight until then",
+        is_of_till=True,
+    ),
+    "post-twice": Misbehaviour(
+        "a payment sent again is booked again", "nothing, as long as nothing is sent again unasked", is_of_till=True
     ),
 }

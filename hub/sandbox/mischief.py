@@ -45,7 +45,8 @@ _STATUS = re.compile(r"<Etat>([^<]*)</Etat>(.*)</Contrat>", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`times`: so many calls (of a door) or nights (of what it brings); `until`: seconds since 1970; else until told.
+    """`times`: so many calls (of a door), payments (of a till) or nights (of what it brings); `until`: seconds since
+    1970; else until told.
 
     `day`: the day before the first night it is about; `nights`: how many it has spoiled.
     """
@@ -59,7 +60,9 @@ class Order:
 
     @property
     def is_spent(self) -> bool:
-        return self.times is not None and not MISBEHAVIOURS[self.what].is_of_door and self.nights >= self.times
+        about = MISBEHAVIOURS[self.what]
+        counts_nights = not about.is_of_door and not about.is_of_till
+        return self.times is not None and counts_nights and self.nights >= self.times
 
 
 class Mischief:
@@ -112,6 +115,7 @@ class Mischief:
             timer.cancel()
         self.orders.pop(who, None)
         self._faults(who).clear()
+        self._sandbox.tills[who].faults.clear()
         put_back = []
         if who == SFTP:
             self._sandbox.sftp.show_key()
@@ -126,6 +130,8 @@ class Mischief:
             if order.is_spent:
                 self._faults(landlord).clear()
                 del self.orders[landlord]
+            elif MISBEHAVIOURS[order.what].is_of_till:
+                continue
             elif order.what not in ("resend", "skip-sequence", "start-late"):
                 self._set_doors(landlord, order)
                 self._spoil(landlord, since=since)
@@ -174,6 +180,10 @@ class Mischief:
         faults = self._faults(landlord)
         faults.clear()
         about = MISBEHAVIOURS[order.what]
+        if about.is_of_till:
+            till = self._sandbox.tills[landlord].faults
+            till.what, till.left, till.nights = order.what, order.times, int(order.file or 2)
+            return
         if about.is_of_door:
             faults.hang, faults.fault = order.what == "hang", order.what == "fault"
             faults.drip_seconds = DRIP_SECONDS if order.what == "drip" else 0.0
@@ -293,6 +303,8 @@ def _known(order: Order, landlord: str) -> Misbehaviour:
         raise NotFoundError(f"it cannot {order.what}", hint="`housing-hub sandbox misbehave --list` tells what it can")
     if reason := (about.not_for or {}).get(_landlord(landlord)):
         raise InvalidAskError(f"{landlord} cannot {order.what}: {reason}", hint="ask it of the other landlord")
+    if order.what == "post-late" and (not order.file or order.file.isdecimal()):
+        return about
     if (order.what == "truncate") != bool(order.file):
         raise InvalidAskError("truncate wants a FILE, the others none", hint="truncate ECR, or truncate ListerComptes")
     calls = _CALLS.get(_landlord(landlord))

@@ -137,7 +137,8 @@ class Account:
 
 
 class Entry(NamedTuple):
-    """A ledger line. Order within an account: (posted_on, sequence); `code` is the ERP's own."""
+    """A ledger line. Order within an account: (posted_on, sequence); `code` is the ERP's own. `payment_ref`: what a
+    partner calls a payment it had entered."""
 
     id: str
     account: str
@@ -152,6 +153,7 @@ class Entry(NamedTuple):
     cents: int
     document: str
     reversal_of: str
+    payment_ref: str = ""
 
 
 class NoticeLine(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar, get_args
 
 from hub.errors import InvalidAskError
 from hub.sandbox.bad_worlds import newcomer_numbers, with_newcomers
+from hub.sandbox.bookings import Booking, Bookings, read_bookings, with_bookings
 from hub.sandbox.control import Control
 from hub.sandbox.files import write_first, write_next
 from hub.sandbox.keys import host_key_line, new_key, password, read_key
@@ -25,6 +26,7 @@ from hub.sandbox.payments import PaymentServer, misbehaviours
 from hub.sandbox.payments.misbehaviours import WHO as PAYMENTS
 from hub.sandbox.sftp_server import SftpServer, fingerprint
 from hub.sandbox.soap_server import SoapServer
+from hub.sandbox.till import Till
 from hub.sandbox.truth import truth
 from hub.sandbox.world import advance, build_world
 from hub.sandbox.yardi_server import DATABASE, ENTITY, PLATFORM, SERVER, YardiServer
@@ -90,11 +92,15 @@ class Sandbox:
             undo.callback(FolderLock(self.folder).release)
             last = _read_state(self.folder)
             self._worlds, self._kept = self._settle(last, seed=seed, contracts=contracts, today=today)
+            self.bookings = Bookings(self.folder)
+            self.tills = {landlord: self._till(landlord) for landlord in LANDLORDS}
             rives, lakeside = self.world("rives-doise"), self.world("lakeside-homes")
             self.soap = _soap_server(self.folder, rives, port=soap_port, last=_port_of(last, "soap"))
             undo.callback(self.soap.stop)
+            self.soap.till = self.tills["rives-doise"]
             self.lakeside = _yardi_server(self.folder, lakeside, port=lakeside_port, last=_port_of(last, "lakeside"))
             undo.callback(self.lakeside.stop)
+            self.lakeside.take_receipts(self.tills["lakeside-homes"])
             self.payments = _payment_server(self.folder, port=payments_port, last=_port_of(last, "payments"))
             undo.callback(self.payments.stop)
             self.sftp = _sftp_server(self.folder, self.root, port=sftp_port, last=_port_of(last, "sftp"))
@@ -112,7 +118,8 @@ class Sandbox:
         return self._worlds["rives-doise"].today
 
     def world(self, landlord: Landlord) -> World:
-        return _with_newcomers(self._worlds[landlord], self._kept)
+        """With all that came in from outside until today."""
+        return with_bookings(_with_newcomers(self._worlds[landlord], self._kept), self.bookings.of(landlord))
 
     def world_of_yesterday(self, landlord: Landlord) -> World:
         """InvalidAskError on the world's first day."""
@@ -120,7 +127,8 @@ class Sandbox:
             raise InvalidAskError(
                 "there is no yesterday yet", hint="let a night pass first: `housing-hub sandbox night`"
             )
-        return _world_of(landlord, replace(self._kept, day=(self.day - timedelta(days=1)).isoformat()))
+        kept = replace(self._kept, day=(self.day - timedelta(days=1)).isoformat())
+        return _world_of(landlord, kept, self.bookings.of(landlord))
 
     def newcomers(self, landlord: Landlord, *, since: date) -> list[str]:
         """The accounts opened after `since` by `welcome`."""
@@ -129,7 +137,7 @@ class Sandbox:
         return [number for number, day in zip(numbers, days, strict=True) if day > since]
 
     def truth(self, landlord: Landlord) -> dict[str, Any]:
-        return truth(self.world(landlord))
+        return truth(self.world(landlord), self.bookings.of(landlord))
 
     def start(self) -> dict[str, Any]:
         """Open all doors; returns the state, in `state.json` before the first door opens."""
@@ -187,7 +195,9 @@ class Sandbox:
     def pass_nights(self, days: int) -> None:
         """Go on so many days at once, and export the last of them as it should be. Wants the lock."""
         since, day = self.day, self.day + timedelta(days=days)
-        self._worlds = {landlord: advance(world, day) for landlord, world in self._worlds.items()}
+        self._worlds = {
+            landlord: advance(world, day, self.bookings.of(landlord)) for landlord, world in self._worlds.items()
+        }
         with self.sftp.still:
             write_next(self.world("cite-des-tilleuls"), self.root, since=since)
         self.soap.world, self.lakeside.world = self.world("rives-doise"), self.world("lakeside-homes")
@@ -198,6 +208,17 @@ class Sandbox:
         """Somebody opens an account tomorrow: part of the world from then on."""
         tomorrow = (self.day + timedelta(days=1)).isoformat()
         self._kept = replace(self._kept, newcomers=(*self._kept.newcomers, (landlord, tomorrow)))
+
+    def _till(self, landlord: Landlord) -> Till:
+        nights = 1 if landlord == "cite-des-tilleuls" else 0
+        return Till(landlord, self.bookings, self._lock, lambda: self._worlds[landlord], self._on_booked, nights=nights)
+
+    def _on_booked(self, booking: Booking) -> None:
+        """The SOAP sides show it from the next call on, the SFTP side with its next night."""
+        if booking.landlord == "rives-doise":
+            self.soap.world = with_bookings(self.soap.world, [booking])
+        elif booking.landlord == "lakeside-homes":
+            self.lakeside.world = with_bookings(self.lakeside.world, [booking])
 
     def _do(self, asked: Mapping[str, Any]) -> Any:
         """An order from another process."""
@@ -230,6 +251,7 @@ class Sandbox:
     def _lakeside_state(self) -> dict[str, Any]:
         server = self.lakeside
         addresses = {"port": server.port, "wsdl": server.wsdl_url, "address": server.address}
+        addresses |= {"batches_wsdl": server.batches_wsdl_url}
         secrets = {"user": USER, "password_file": _LAKESIDE_PASSWORD, "licence_file": _LAKESIDE_LICENCE}
         place = {"server_name": SERVER, "database": DATABASE, "platform": PLATFORM, "entity": ENTITY}
         return addresses | secrets | place
@@ -247,11 +269,13 @@ class Sandbox:
         kept = _kept(last)
         if kept is None or not kept.is_of(seed=seed, contracts=contracts, today=today):
             return self._found(seed=seed, contracts=contracts, today=today)
-        worlds = {landlord: _plain_world(landlord, kept) for landlord in LANDLORDS}
+        booked = {landlord: list(read_bookings(self.folder, landlord)) for landlord in LANDLORDS}
+        worlds = {landlord: _plain_world(landlord, kept, booked[landlord]) for landlord in LANDLORDS}
         since = worlds["cite-des-tilleuls"].today
         if today > since:
-            worlds = {landlord: advance(world, today) for landlord, world in worlds.items()}
-            write_next(_with_newcomers(worlds["cite-des-tilleuls"], kept), self.root, since=since)
+            worlds = {landlord: advance(world, today, booked[landlord]) for landlord, world in worlds.items()}
+            gone_on = _with_newcomers(worlds["cite-des-tilleuls"], kept)
+            write_next(with_bookings(gone_on, booked["cite-des-tilleuls"]), self.root, since=since)
         return worlds, kept
 
     def _found(self, *, seed: int, contracts: int | None, today: date) -> tuple[dict[Landlord, World], Kept]:
@@ -260,15 +284,16 @@ class Sandbox:
         rmtree(self.root, ignore_errors=True)
         PaymentServer.forget(self.folder)
         Mischief.forget(self.folder)
+        Bookings.forget(self.folder)
         kept = Kept(LAYOUT, seed, contracts, today.isoformat(), today.isoformat())
         worlds = {landlord: _plain_world(landlord, kept) for landlord in LANDLORDS}
         write_first(worlds["cite-des-tilleuls"], self.root)
         return worlds, kept
 
 
-def _world_of(landlord: Landlord, kept: Kept) -> World:
+def _world_of(landlord: Landlord, kept: Kept, bookings: Sequence[Booking]) -> World:
     """A landlord's world as a folder remembers it."""
-    return _with_newcomers(_plain_world(landlord, kept), kept)
+    return with_bookings(_with_newcomers(_plain_world(landlord, kept, bookings), kept), bookings)
 
 
 def _with_newcomers(world: World, kept: Kept) -> World:
@@ -276,11 +301,11 @@ def _with_newcomers(world: World, kept: Kept) -> World:
     return with_newcomers(world, days) if days else world
 
 
-def _plain_world(landlord: Landlord, kept: Kept) -> World:
+def _plain_world(landlord: Landlord, kept: Kept, bookings: Sequence[Booking] = ()) -> World:
     """Built on its first day, gone on to its last."""
     base, day = date.fromisoformat(kept.base), date.fromisoformat(kept.day)
     world = build_world(landlord, seed=kept.seed, contracts=kept.contracts, today=base)
-    return advance(world, day) if day > base else world
+    return advance(world, day, bookings) if day > base else world
 
 
 def truth_of(folder: Path, landlord: Landlord) -> dict[str, Any]:
@@ -288,7 +313,8 @@ def truth_of(folder: Path, landlord: Landlord) -> dict[str, Any]:
     kept = _kept(_read_state(folder))
     if kept is None:
         raise FileNotFoundError(f"no sandbox world in {folder}: start one with `python -m hub.sandbox --dir {folder}`")
-    return truth(_world_of(landlord, kept))
+    bookings = list(read_bookings(folder, landlord))
+    return truth(_world_of(landlord, kept, bookings), bookings)
 
 
 def _soap_server(folder: Path, world: World, *, port: int, last: int) -> SoapServer:

@@ -194,6 +194,7 @@ def entry_row(entry: Entry) -> str:
         leaf("Sens", "D" if entry.cents >= 0 else "C"),
         optional("Piece", entry.document),
         optional("Extourne", entry.reversal_of),
+        optional("ReferencePartenaire", entry.payment_ref),
         "\n",
     )
 

@@ -4,6 +4,7 @@ unless a subclass speaks another's dialect."""
 from __future__ import annotations
 
 import logging
+import select
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
@@ -18,12 +19,15 @@ from hub.sandbox.http_server import StoppableHttp
 from hub.sandbox.model import World
 from hub.sandbox.soap_envelope import Call, FaultError, envelope_texts, read_call
 from hub.sandbox.soap_operations import OPERATIONS, BusinessError, Reply, answer, busy
+from hub.sandbox.soap_payments import PAYMENTS, NoAnswerError
+from hub.sandbox.till import Till
 
 WSDL_FOLDER = Path(__file__).parent / "wsdl"
 PATH = "/erp/ServiceLocatif"
 _DOCUMENTED_HOST = "http://127.0.0.1"
 _MAX_REQUEST = 1_000_000
 _CHUNK = 16_384
+_LOOK_SECONDS = 0.2
 _log = logging.getLogger("hub.sandbox.soap")
 
 
@@ -35,7 +39,7 @@ class SoapServer:
     """Serves one world; give it another by setting `world`. `faults` may be changed while it runs.
 
     Another ERP's dialect: `path`, `documents` (path and query → file of `wsdl/`), `operations`, `read_call`, `answer`,
-    `texts`, and its words.
+    `texts`, and its words. `till`: where it takes payments in, if it does.
     """
 
     path = PATH
@@ -45,6 +49,7 @@ class SoapServer:
     }
     banner = "Locatif/3.7"
     internal_error = "Erreur interne du serveur"
+    till: Till | None = None
 
     def __init__(self, world: World, *, user: str, password: str, host: str = "127.0.0.1", port: int = 0) -> None:
         self.world, self.user, self._password = world, user, password
@@ -60,6 +65,11 @@ class SoapServer:
     @property
     def address(self) -> str:
         return f"http://{self.host}:{self.port}{self.path}"
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Where calls are taken."""
+        return frozenset([self.path])
 
     @property
     def wsdl_url(self) -> str:
@@ -80,14 +90,16 @@ class SoapServer:
 
     @property
     def operations(self) -> frozenset[str]:
-        return frozenset(OPERATIONS)
+        return frozenset(OPERATIONS) | (frozenset(PAYMENTS) if self.till else frozenset())
 
     def read_call(self, body: bytes) -> Call:
         """The operation and its arguments. Raises FaultError."""
         return read_call(body, user=self.user, password=self._password)
 
     def answer(self, world: World, call: Call) -> Reply:
-        """Raises BusinessError where the ERP says so at HTTP 200."""
+        """Raises BusinessError where the ERP says so at HTTP 200, NoAnswerError where it says nothing."""
+        if self.till is not None and call.operation in PAYMENTS:
+            return PAYMENTS[call.operation](self.till, call.arguments)
         return answer(world, call.operation, call.arguments)
 
     def busy(self) -> BusinessError:
@@ -107,7 +119,10 @@ class SoapServer:
             raise FaultError("soap:Server", self.internal_error)
         if call.operation not in self.operations:
             raise FaultError("soap:Client", "Operation inconnue")
-        texts = self.texts(call.operation, self._answer(call))
+        reply = self._answer(call)
+        if call.operation in self.faults.mute:
+            raise NoAnswerError("drop")
+        texts = self.texts(call.operation, reply)
         if (edit := self.faults.edits.get(call.operation)) is not None:
             texts = map(edit, texts)
         return _cut(texts) if call.operation in self.faults.cut else texts
@@ -136,7 +151,7 @@ class SoapServer:
     def description(self, name: str) -> bytes:
         """The WSDL (with this server's address) or the schema it imports."""
         text = (WSDL_FOLDER / name).read_text("utf-8")
-        return text.replace(f"{_DOCUMENTED_HOST}{self.path}", self.address).encode()
+        return text.replace(f"{_DOCUMENTED_HOST}/", f"http://{self.host}:{self.port}/").encode()
 
 
 def _cut(texts: Iterable[str], *, keep: float = 0.7) -> Iterator[str]:
@@ -178,15 +193,26 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.soap.faults.hold(self.soap.stopping)
             return
-        if urlsplit(self.path).path != self.soap.path:
+        if urlsplit(self.path).path not in self.soap.paths:
             self._send(HTTPStatus.NOT_FOUND, b"not found", kind="text/plain")
             return
         try:
             texts = self.soap.reply_to(body)
+        except NoAnswerError as done:
+            self.close_connection = True
+            if done.ends != "drop":
+                self._wait_for_hang_up()
+            return
         except FaultError as fault:
             self._send(HTTPStatus.INTERNAL_SERVER_ERROR, fault.xml().encode())
             return
         self._stream(texts)
+
+    def _wait_for_hang_up(self) -> None:
+        """Say nothing until the caller gives up."""
+        while not self.soap.stopping.is_set():
+            if select.select([self.connection], [], [], _LOOK_SECONDS)[0]:
+                return
 
     def _send(self, status: HTTPStatus, content: bytes, *, kind: str = "text/xml; charset=utf-8") -> None:
         self.send_response(status)

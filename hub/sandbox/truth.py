@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
+from hub.sandbox.bookings import Booking
 from hub.sandbox.documents import documents
 from hub.sandbox.files import refused_positions
 from hub.sandbox.guide import GUIDE_LINES
@@ -13,11 +16,12 @@ from hub.sandbox.model import World
 from hub.sandbox.profiles import DEMO_CONTRACT, DEMO_PERSON, GUIDE_ACCOUNT, GUIDE_CONTRACT
 
 
-def truth(world: World) -> dict[str, Any]:
+def truth(world: World, bookings: Iterable[Booking] = ()) -> dict[str, Any]:
     """Counts per stream, sums, balances and order of a world, ready for JSON. Cents; + means the tenant owes.
 
     `order_digest`: SHA-256 of UTF-8 lines "account⇥posted on⇥sequence⇥label⇥cents⏎", accounts in the order of their
-    identifiers, entries in ledger order. Lines nobody can read are in `quarantined` only.
+    identifiers, entries in ledger order. Lines nobody can read are in `quarantined` only. `bookings`: what partners had
+    entered, each once for each time it was booked, the oldest first.
     """
     return {
         "landlord": world.landlord,
@@ -33,6 +37,7 @@ def truth(world: World) -> dict[str, Any]:
             {"file": file, "line": line, "field": bad.field, "value": bad.value}
             for file, line, bad in refused_positions(world)
         ],
+        "bookings": [asdict(booking) for booking in bookings],
         **_guide(world),
         "demo": {"contract": DEMO_CONTRACT[world.landlord], "person": DEMO_PERSON[world.landlord]},
     }
@@ -49,7 +54,11 @@ def _guide(world: World) -> dict[str, Any]:
 def summary(held: dict[str, Any]) -> dict[str, Any]:
     """A truth without what it says of every single account."""
     short = {name: value for name, value in held.items() if name != "balances"}
-    return short | {"ledger": {name: value for name, value in held["ledger"].items() if name != "by_account"}}
+    return (
+        short
+        | {"bookings": len(held["bookings"])}
+        | {"ledger": {name: value for name, value in held["ledger"].items() if name != "by_account"}}
+    )
 
 
 def counts(world: World) -> dict[str, int]:

@@ -9,6 +9,7 @@ from itertools import islice
 from random import Random
 
 from hub.sandbox import lakeside
+from hub.sandbox.bookings import Booking
 from hub.sandbox.calendar import first_of, months_from
 from hub.sandbox.changes import live_through
 from hub.sandbox.contracts import AccountSpec, Lettings, let
@@ -60,10 +61,15 @@ def build_world(landlord: Landlord, *, seed: int = 1, contracts: int | None = No
     )
 
 
-def advance(world: World, day: date) -> World:
-    """The same world on a later `day`: what happened since, whether the days are taken one by one or together."""
+def advance(world: World, day: date, bookings: Iterable[Booking] = ()) -> World:
+    """The same world on a later `day`: what happened since, whether the days are taken one by one or together.
+
+    `bookings` are laid over a world, not part of it; but in Lakeside nobody pays again what was paid from outside.
+    """
     if world.landlord == lakeside.SLUG:
-        return lakeside.lakeside_world(seed=world.seed, contracts=len(world.units), base=world.base, today=day)
+        return lakeside.lakeside_world(
+            seed=world.seed, contracts=len(world.units), base=world.base, today=day, bookings=tuple(bookings)
+        )
     profile = PROFILES[world.landlord]
     contracts, persons = live_through(world, until=day)
     by_id = {contract.id: contract for contract in contracts}

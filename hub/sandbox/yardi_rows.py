@@ -137,7 +137,7 @@ def _payment(entry: Entry, *, site: str) -> str:
     """A returned payment is a payment of less than nothing, which names the receipt it undoes."""
     comment = f"Reversal of {entry.reversal_of.rpartition('-')[2]}" if entry.reversal_of else ""
     detail = (
-        f"{leaf('Description', entry.label)}{optional('DocumentNumber', entry.document)}"
+        f"{leaf('Description', entry.label)}{optional('DocumentNumber', entry.payment_ref or entry.document)}"
         f"{leaf('TransactionDate', entry.posted_on.isoformat())}{leaf('TransactionID', str(entry.sequence))}"
         f"{leaf('CustomerID', entry.account)}{leaf('Amount', amount(-entry.cents))}{leaf('Comment', comment)}"
         f"{leaf('PropertyPrimaryID', site)}"

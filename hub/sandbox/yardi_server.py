@@ -10,6 +10,7 @@ from typing import Any
 
 from lxml import etree
 
+from hub.sandbox import yardi_batches
 from hub.sandbox.calendar import first_of
 from hub.sandbox.lakeside_ledger import CHARGE, still_due
 from hub.sandbox.model import Contract, Entry, Site, World
@@ -17,6 +18,8 @@ from hub.sandbox.soap_envelope import ENVELOPE, Call, FaultError, read_envelope
 from hub.sandbox.soap_operations import Arguments, BusinessError, Reply
 from hub.sandbox.soap_rows import leaf
 from hub.sandbox.soap_server import SoapServer
+from hub.sandbox.till import Till
+from hub.sandbox.yardi_batches import Batches
 from hub.sandbox.yardi_rows import (
     CLOSED,
     OPENED,
@@ -79,24 +82,41 @@ class YardiServer(SoapServer):
     """Serves one world the way Voyager's billing and payments interface does."""
 
     path = PATH
-    documents: Mapping[tuple[str, str], str] = {(PATH, "wsdl"): "ItfResidentTransactions20.wsdl"}
+    documents: Mapping[tuple[str, str], str] = {
+        (PATH, "wsdl"): "ItfResidentTransactions20.wsdl",
+        (yardi_batches.PATH, "wsdl"): "ItfResidentTransactions20_SysBatch.wsdl",
+    }
     banner = "Microsoft-IIS/10.0"
     internal_error = "Server was unable to process request."
 
     def __init__(self, world: World, *, licence: str, user: str, password: str, **more: Any) -> None:
         self._login = Login(user, password, licence)
+        self.batches = Batches(RefusalError)
         super().__init__(world, user=user, password=password, **more)
 
     @property
     def operations(self) -> frozenset[str]:
-        return frozenset(OPERATIONS)
+        return frozenset(OPERATIONS) | frozenset(self.batches.operations)
+
+    @property
+    def paths(self) -> frozenset[str]:
+        return frozenset([PATH, yardi_batches.PATH])
+
+    @property
+    def batches_wsdl_url(self) -> str:
+        return f"http://{self.host}:{self.port}{yardi_batches.PATH}?wsdl"
+
+    def take_receipts(self, till: Till) -> None:
+        self.till = self.batches.till = till
 
     def read_call(self, body: bytes) -> Call:
         envelope = read_envelope(body)
-        request = envelope.find(f"{{{ENVELOPE}}}Body/{{{NAMESPACE}}}*")
+        spaces = (NAMESPACE, yardi_batches.NAMESPACE)
+        found = (envelope.find(f"{{{ENVELOPE}}}Body/{{{space}}}*") for space in spaces)
+        request = next((one for one in found if one is not None), None)
         if request is None:
             raise FaultError("soap:Client", "Server did not recognize the value of HTTP Header SOAPAction.")
-        arguments = {etree.QName(child).localname: (child.text or "").strip() for child in request}
+        arguments = {etree.QName(child).localname: _content(child) for child in request}
         return Call(etree.QName(request).localname, arguments)
 
     def answer(self, world: World, call: Call) -> Reply:
@@ -104,6 +124,8 @@ class YardiServer(SoapServer):
             return OPERATIONS[call.operation](world, call.arguments)
         if not self._login.look(call.arguments):
             return Reply("", iter(()), "")
+        if (batches := self.batches.operations.get(call.operation)) is not None:
+            return batches(world, call.arguments)
         return OPERATIONS[call.operation](world, call.arguments)
 
     def busy(self) -> BusinessError:
@@ -115,7 +137,8 @@ class YardiServer(SoapServer):
     def texts(self, operation: str, reply: Reply) -> Iterator[str]:
         """The result is told by nothing but its name; what is inside is anybody's."""
         yield f'<?xml version="1.0" encoding="utf-8"?>\n<soap:Envelope xmlns:soap="{ENVELOPE}"><soap:Body>\n'
-        yield f'<{operation}Response xmlns="{NAMESPACE}">'
+        space = yardi_batches.NAMESPACE if operation in self.batches.operations else NAMESPACE
+        yield f'<{operation}Response xmlns="{space}">'
         if not (reply.head or reply.tail):
             yield f"<{operation}Result/>"
         else:
@@ -123,6 +146,13 @@ class YardiServer(SoapServer):
             yield from reply.rows
             yield f"{reply.tail}</{operation}Result>"
         yield f"</{operation}Response>\n</soap:Body></soap:Envelope>"
+
+
+def _content(element: etree._Element) -> str:
+    """An argument's text, or its XML."""
+    if len(element):
+        return etree.tostring(element[0], encoding="unicode", with_tail=False)
+    return (element.text or "").strip()
 
 
 # --- what is answered ------------------------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ class PeriodError(InvalidAskError):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A tenant account; cents, + the tenant owes."""
+    """A tenant account; cents, + the tenant owes. Balance and due hold payments the ERP does not show yet
+    (`flight_cents`, negative); `open_cents`: payments begun and not ended."""
 
     id: UUID
     kind: str
@@ -32,6 +33,8 @@ class Account:
     due_now_cents: int
     as_of: datetime | None
     incomplete: bool
+    flight_cents: int = 0
+    open_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,13 @@ def summed_balance(row: AccountRow) -> int:
 
 
 def due_now(row: AccountRow) -> int:
-    """Debits that have fallen due, with the opening balance, less all credits; never below nothing.
+    """Debits that have fallen due, with the opening balance, less all credits and payments in flight; never negative.
 
     Where neither entries nor an opening balance are held, the ERP's balance is all that is known.
     """
     if row.entries == 0 and row.opening_cents is None:
-        return max(0, balance_of_record(row))
-    return max(0, (row.opening_cents or 0) + row.due_debits_cents + row.credits_cents)
+        return max(0, balance_of_record(row) + row.flight_beside_record_cents)
+    return max(0, (row.opening_cents or 0) + row.due_debits_cents + row.credits_cents + row.flight_cents)
 
 
 def check_period(from_on: date | None, to_on: date | None) -> None:
@@ -85,11 +88,15 @@ def _account(row: AccountRow) -> Account:
         id=row.id,
         kind=row.kind,
         number=row.number,
-        balance_cents=balance_of_record(row) if is_of_record(row) else summed_balance(row),
+        balance_cents=balance_of_record(row) + row.flight_beside_record_cents
+        if is_of_record(row)
+        else summed_balance(row) + row.flight_cents,
         balance_on=row.balance_on if is_of_record(row) else row.last_posted_on or row.opening_on,
         due_now_cents=due_now(row),
         as_of=row.as_of,
         incomplete=row.incomplete,
+        flight_cents=row.flight_cents,
+        open_cents=row.open_cents,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,6 +89,13 @@ class SoapClient:
         response = self._send(operation, dict(arguments or {}))
         return check_reply(response, lambda fault: self._on_fault(self._masked(fault), operation))
 
+    def fits(self, operation: str, arguments: Mapping[str, Any]) -> None:
+        """Builds a request and sends nothing. Raises SettingsError where `call` would before it sends."""
+        self._check_operation(operation)
+        _check_types(self._binding.get(operation), arguments, operation)
+        with self._telling(operation):
+            self._client.create_message(self._service, operation, **arguments)
+
     def _check_operation(self, operation: str) -> None:
         known = list(self._binding.all())
         if operation not in known:
@@ -98,23 +106,29 @@ class SoapClient:
             )
 
     def _send(self, operation: str, arguments: dict[str, Any]) -> HttpResponse:
+        with self._telling(operation):
+            reply: HttpResponse = self._service[operation](**arguments)
+        return reply
+
+    @contextmanager
+    def _telling(self, operation: str) -> Iterator[None]:
+        """What zeep says of arguments that it cannot write."""
         import zeep.exceptions
 
         try:
-            reply: HttpResponse = self._service[operation](**arguments)
+            yield
         except (TypeError, ValueError, zeep.exceptions.Error) as error:
             raise SettingsError(
                 f"the arguments of {operation} do not fit: {_reason(error)}",
                 hint=f"its signature is {self.operations()[operation]}",
             ) from None
-        return reply
 
     def _masked(self, fault: Fault) -> Fault:
         """Some servers quote the login in their refusal."""
         text = fault.text
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return Fault(fault.code, text, fault.sender)
+        return replace(fault, text=text)
 
 
 class _Transport:

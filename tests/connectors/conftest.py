@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,6 +17,8 @@ from erp_connectors.soap import SoapConnector
 from hub.sandbox import Sandbox
 from hub.testing.bench import Bench, make_feed
 from hub.testing.fakes import FakeClock
+
+sys.path.insert(0, str(Path(__file__).parent))  # for what its tests share
 
 LANDLORDS = Path(__file__).parents[2] / "landlords"
 TODAY = date(2026, 11, 20)

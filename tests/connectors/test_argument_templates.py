@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from erp_connectors.soap.settings import CallFeed, Loop, Pages, SoapSettings
-from erp_connectors.soap.template import fill, windows
+from erp_connectors.template import fill, windows
 
 KNOWN = {"page": 3, "since": None, "from": date(2026, 11, 1), "site": "R0001", "secret": "s3cret", "zero": 0}
 

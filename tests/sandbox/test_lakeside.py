@@ -23,7 +23,11 @@ from hub.sandbox.yardi_server import DATABASE, ENTITY, NAMESPACE, OPERATIONS, PL
 
 TODAY = date(2026, 11, 20)
 WORLD: dict[str, Any] = {"contracts": 24, "today": TODAY}
-HURT = [name for name, one in MISBEHAVIOURS.items() if not one.is_of_door and YARDI not in (one.not_for or {})]
+HURT = [
+    name
+    for name, one in MISBEHAVIOURS.items()
+    if not one.is_of_door and not one.is_of_till and YARDI not in (one.not_for or {})
+]
 ASKED = ("GetResidentTransactions_Login", "GetResidentTransactions_ByChargeDate_Login")
 
 

@@ -19,6 +19,8 @@ class AccountRow:
     the last opening balance on (`opening_cents` is None where that is an entry). `truth`: of_record or summed, as the
     landlord says which of the two tenants see.
 
+    `flight_cents`: postings no entry shows yet, signed as in the ledger; `flight_beside_record_cents`: those of them
+    that the ERP's own balance does not hold yet. `open_cents`: payments begun and not ended.
     `due_debits_cents`: what has fallen due up to the day asked about; `credits_cents`: all credits, negative.
     `as_of`: when the older of its two feeds (accounts, ledger) was last read. `incomplete`: figures of it are refused.
     """
@@ -38,6 +40,9 @@ class AccountRow:
     as_of: datetime | None
     incomplete: bool
     truth: str = "of_record"
+    flight_cents: int = 0
+    flight_beside_record_cents: int = 0
+    open_cents: int = 0
 
 
 # PostgreSQL sums a bigint as numeric; a landlord's whole ledger stays inside a bigint (hub.domain.money).
@@ -72,6 +77,21 @@ _AS_OF = """(
         where g.landlord_id = f.landlord_id and g.stream = f.stream and g.source = a.source)))"""
 _INCOMPLETE = """exists (
     select from account_gap g where g.landlord_id = a.landlord_id and g.account_id = a.id)"""
+# An ERP that books at once has in its own balance what it took before it was last asked for that balance.
+_FLIGHT = """
+    select cast(coalesce(sum(m.cents), 0) as bigint) as flight_cents,
+      cast(coalesce(sum(m.cents) filter (where not m.in_record), 0) as bigint) as flight_beside_record_cents
+    from (
+      select case p.kind when 'payment' then -p.amount_cents else p.amount_cents end as cents,
+        p.state = 'posted' and y.booked = 'at_once' and a.balance_on >= p.posted_on and p.posted_at < (
+          select max(f.as_of) from feed_state f
+          where f.landlord_id = a.landlord_id and f.stream = 'accounts' and f.source = a.source) as in_record
+      from erp_posting p left join payment_policy y on y.landlord_id = p.landlord_id
+      where p.landlord_id = a.landlord_id and p.account_id = a.id and p.state not in ('reflected', 'void')) as m"""
+_OPEN = """(
+    select cast(coalesce(sum(t.amount_cents), 0) as bigint) from payment_part t
+    where t.landlord_id = a.landlord_id and t.account_id = a.id and t.is_open)"""
+_IN_FLIGHT = ("flight_cents", "flight_beside_record_cents")
 _SUMS = ("entries", "entries_cents", "due_debits_cents", "credits_cents", "last_posted_on")
 _COLUMNS = listed(
     AccountRow,
@@ -80,7 +100,9 @@ _COLUMNS = listed(
     incomplete=_INCOMPLETE,
     opening_cents=_OPENING,
     truth=_TRUTH,
+    open_cents=_OPEN,
     **{name: f"figures.{name}" for name in _SUMS},
+    **{name: f"flight.{name}" for name in _IN_FLIGHT},
 )
 _ORDER = "a.kind <> 'rent', a.number, a.id"
 
@@ -89,6 +111,7 @@ _OF_CONTRACTS = text(f"""
     from account_contract ac
     join account a on a.landlord_id = ac.landlord_id and a.id = ac.account_id
     cross join lateral ({_FIGURES}) as figures
+    cross join lateral ({_FLIGHT}) as flight
     where ac.contract_id = any(cast(:ids as uuid[])) and ac.missing_since is null
     order by {_ORDER}""")
 
@@ -96,6 +119,7 @@ _BY_IDS = text(f"""
     select {_COLUMNS}
     from account a
     cross join lateral ({_FIGURES}) as figures
+    cross join lateral ({_FLIGHT}) as flight
     where a.id = any(cast(:ids as uuid[])) and exists (
       select 1 from account_contract ac
       where ac.landlord_id = a.landlord_id and ac.account_id = a.id and ac.missing_since is null)

@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
+from erp_connectors.soap.scratch import scratch
 from hub.errors import HubError, MisconfiguredError
-from hub.ports import Feed, Finding, Spooled
+from hub.ports import Feed, Finding
 from hub.wire import check_url, resolve, vendor_wsdl
 from hub.wire.policy import open_socket
 
 if TYPE_CHECKING:
     from erp_connectors.soap.connector import SoapConnector
-
-
-class _Scratch:
-    """A spool for one look, in a folder that goes away."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    @contextmanager
-    def create(self, name: str) -> Iterator[BinaryIO]:
-        with (self._folder / name).open("wb") as sink:
-            yield sink
-
-    def get(self, name: str) -> Spooled:
-        return Spooled(name, self._folder / name)
+    from erp_connectors.soap.service import Service
 
 
 def check(connector: SoapConnector, feeds: Sequence[Feed]) -> Iterator[Finding]:
@@ -45,6 +31,7 @@ def check(connector: SoapConnector, feeds: Sequence[Feed]) -> Iterator[Finding]:
         (f"{target.host}:{target.port} connect", partial(_connect, connector, target.host, target.port)),
         ("WSDL", partial(_wsdl, connector)),
         ("operations", partial(_operations, connector, feeds)),
+        *([("posting", partial(_posting, connector))] if connector.settings.posting else []),
         *([("log in", partial(_log_in, connector))] if connector.settings.probe else []),
     ]
     for step, action in steps:
@@ -74,14 +61,18 @@ def _connect(connector: SoapConnector, host: str, port: int) -> str:
 
 
 def _wsdl(connector: SoapConnector) -> str:
-    """The pinned WSDL is compared with the one the service shows now: a change is for a person to judge."""
-    pinned = connector.wsdl()
+    """Every pinned WSDL is compared with the one the service shows now: a change is for a person to judge."""
+    return "; ".join(_compared(connector, service) for service in connector.services)
+
+
+def _compared(connector: SoapConnector, service: Service) -> str:
+    pinned = service.wsdl()
     with tempfile.TemporaryDirectory(prefix="check-", dir=connector.context.folder) as folder:
-        shown = vendor_wsdl(connector.settings.wsdl, Path(folder), connector.http())
+        shown = vendor_wsdl(service.url, Path(folder), connector.http())
     if shown.digest != pinned.digest:
         raise MisconfiguredError(
             f"the service now shows another WSDL ({shown.digest[:16]}…) than the one pinned ({pinned.digest[:16]}…)",
-            hint=f"ask the vendor what changed; to take the new one, delete {connector.wsdl_folder} and check again",
+            hint=f"ask the vendor what changed; to take the new one, delete {service.folder} and check again",
         )
     return f"{len(pinned.files)} files, sha256 {pinned.digest}"
 
@@ -96,14 +87,30 @@ def _operations(connector: SoapConnector, feeds: Sequence[Feed]) -> str:
     return f"{len(known)}, all {len(wanted)} that the feeds call among them"
 
 
+def _posting(connector: SoapConnector) -> str:
+    """Every call of a posting is built, for a posting that never was; nothing is sent."""
+    poster = connector.poster()
+    known = {name for service in connector.services for name in service.client().operations()}
+    calls = list(poster.settings.calls())
+    if missing := sorted({call.operation for call in calls} - set(known)):
+        raise MisconfiguredError(
+            f"the WSDL has no operation {', '.join(missing)}", hint=f"it has {', '.join(sorted(known)[:30])}"
+        )
+    for call in calls:
+        connector.client_of(call.operation).fits(call.operation, connector.whole(call.operation, poster.example(call)))
+    back = "can be taken back" if poster.settings.reversal else "cannot be taken back"
+    asked = "asked after" if poster.settings.find else "not asked after: a time-out waits for a person"
+    return f"{len(calls)} operations; payments {back}, and are {asked}"
+
+
 def _log_in(connector: SoapConnector) -> str:
-    with tempfile.TemporaryDirectory(prefix="check-", dir=connector.context.folder) as folder:
-        connector.probe(_Scratch(Path(folder)))
+    with scratch(connector.context.folder) as spool:
+        connector.probe(spool)
     return f"as {connector.settings.user}" if connector.settings.user else "without a user"
 
 
 def _one_call(connector: SoapConnector, feed: Feed) -> str:
-    with tempfile.TemporaryDirectory(prefix="check-", dir=connector.context.folder) as folder:
-        asking = connector.ask(feed, None, _Scratch(Path(folder)))
+    with scratch(connector.context.folder) as spool:
+        asking = connector.ask(feed, None, spool)
         rows = connector.first_rows(asking)
     return f"{asking.settings.operation} gave {rows:,} rows"

@@ -6,30 +6,42 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 from typing import Any, ClassVar
 
 from erp_connectors.soap import checking
+from erp_connectors.soap.batches import BatchPoster
 from erp_connectors.soap.dialect import as_read, token_of
 from erp_connectors.soap.paging import Pace, Pager, Progress, ranges
+from erp_connectors.soap.posting import Poster
 from erp_connectors.soap.reply import Marks, fault_error, judge, read_marks
+from erp_connectors.soap.service import Service, services_of
 from erp_connectors.soap.settings import CallFeed, SoapSettings
-from erp_connectors.soap.template import fill
+from erp_connectors.template import fill
 from hub.domain.clock import today
-from hub.errors import SettingsError
+from hub.errors import HubError, NotSupportedError, SettingsError
 from hub.formats import Rows, read_xml
-from hub.ports import CallSource, Capabilities, Feed, Finding, Pull, RowMapper, Spool, Spooled
+from hub.ports import (
+    CallSource,
+    Capabilities,
+    ConnectorSettings,
+    Feed,
+    Finding,
+    PostingBatch,
+    PostingResult,
+    Pull,
+    Push,
+    RowMapper,
+    Spool,
+    Spooled,
+)
 from hub.records import RECORDS, Batch, Stream, arrow_schema
 from hub.wire import (
-    BasicAuth,
     ClientIdentity,
     Deadline,
+    Fault,
     HttpSession,
     SoapClient,
     SoapReply,
-    UsernameToken,
-    VendoredWsdl,
-    vendor_wsdl,
 )
 
 _WITHOUT_FILES = [stream for stream in Stream if stream is not Stream.DOCUMENTS]
@@ -65,8 +77,9 @@ class SoapConnector(CallSource[SoapSettings]):
     needs_mapping = True
 
     _http: HttpSession | None = None
-    _client: SoapClient | None = None
+    _services: list[Service] | None = None
     _pace: Pace | None = None
+    heard: Fault | None = None
 
     def check(self, feeds: Sequence[Feed]) -> Iterator[Finding]:
         return checking.check(self, feeds)
@@ -88,16 +101,42 @@ class SoapConnector(CallSource[SoapSettings]):
             if judge(marks, self.settings.messages, operation=settings.operation, silence=settings.silence, secrets=()):
                 yield from _read(feed, settings, reply)
 
+    @classmethod
+    def push_of(cls, settings: ConnectorSettings) -> Push | None:
+        posting = settings.posting if isinstance(settings, SoapSettings) else None
+        if posting is None:
+            return None
+        return Push(
+            batch=posting.batch is not None,
+            read_back=posting.find is not None,
+            reversals=posting.reversal is not None,
+        )
+
+    def post(self, batch: PostingBatch) -> Sequence[PostingResult]:
+        return self.poster().post(batch)
+
+    def find_postings(self, batch: PostingBatch) -> Sequence[PostingResult]:
+        return self.poster().find(batch)
+
+    def poster(self) -> Poster:
+        """What posts, as the landlord set it up."""
+        if (posting := self.settings.posting) is None:
+            raise NotSupportedError("soap posts no payments, because [connectors.….posting] is not set up")
+        return Poster(self, posting) if posting.batch is None else BatchPoster(self, posting)
+
     def close(self) -> None:
         if self._http is not None:
             self._http.close()
-        self._http = self._client = None
+        self._http = self._services = None
 
     # -- the service ---------------------------------------------------------------------------------------------------
 
     @property
-    def wsdl_folder(self) -> Path:
-        return self.context.folder / "wsdl"
+    def services(self) -> list[Service]:
+        """The connector's own, and that of its postings if another WSDL describes it; made when first needed."""
+        if self._services is None:
+            self._services = services_of(self)
+        return self._services
 
     def http(self) -> HttpSession:
         """The guarded session, opened when first needed."""
@@ -105,27 +144,14 @@ class SoapConnector(CallSource[SoapSettings]):
             self._http = HttpSession(self.context.network, identity=self._identity(), authority=self.settings.authority)
         return self._http
 
-    def wsdl(self) -> VendoredWsdl:
-        """The pinned WSDL; fetched now if there is none yet, or if the landlord's file names another one."""
-        if (self.wsdl_folder / "wsdl.lock.json").exists():
-            pinned = VendoredWsdl.open(self.wsdl_folder)
-            if pinned.url.partition("?")[0] == self.settings.wsdl.partition("?")[0]:
-                return pinned
-        return vendor_wsdl(self.settings.wsdl, self.wsdl_folder, self.http())
-
     def client(self) -> SoapClient:
-        """The client of the pinned WSDL, made when first needed."""
-        if self._client is None:
-            own = self.settings
-            self._client = SoapClient(
-                self.wsdl(),
-                self.http(),
-                auth=self._auth(),
-                binding=own.binding,
-                address=own.address,
-                on_fault=lambda fault, operation: fault_error(fault, operation, own.messages, self.secrets()),
-            )
-        return self._client
+        """The client of the connector's own WSDL, made when first needed."""
+        return self.services[0].client()
+
+    def client_of(self, operation: str) -> SoapClient:
+        """The client that knows an operation; the connector's own where none does."""
+        clients = (service.client() for service in self.services)
+        return next((one for one in clients if operation in one.operations()), self.client())
 
     def secrets(self) -> tuple[str, ...]:
         """What a server might quote and nobody should read."""
@@ -136,11 +162,36 @@ class SoapConnector(CallSource[SoapSettings]):
     def call(self, operation: str, arguments: Mapping[str, Any]) -> SoapReply:
         """One call, within its total deadline and at the agreed pace."""
         self._pace = self._pace or Pace(self.settings.calls_per_minute, self.context.state, self.context.clock)
-        common = {name: value for name, value in self._common().items() if name in self.client().takes(operation)}
+        whole = self.whole(operation, arguments)
         self._pace.wait(operation)
-        return self.client().call(
-            operation, {**common, **arguments}, deadline=Deadline(self.context.network.total_seconds)
-        )
+        return self.client_of(operation).call(operation, whole, deadline=Deadline(self.context.network.total_seconds))
+
+    def whole(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a call, with those that every call is sent with."""
+        taken = self.client_of(operation).takes(operation)
+        return {**{name: value for name, value in self._common().items() if name in taken}, **arguments}
+
+    def look_up(self, name: str, spec: str | None) -> Any:
+        """What any argument template may hold: {today}, {user}, {secret:…}."""
+        if name == "today":
+            return self.today()
+        if name != "secret":
+            return self.settings.user if name == "user" else None
+        secret = getattr(self.settings, spec or "", None)
+        if secret is None:
+            raise SettingsError(f"the arguments hold {{secret:{spec}}}, which is not set", hint=f"set {spec}")
+        return secret.get_secret_value()
+
+    def save(self, spool: Spool, name: str, operation: str, arguments: Mapping[str, Any]) -> Spooled:
+        """One call, its reply kept."""
+        return self._save(spool, name, operation, arguments)[0]
+
+    def today(self) -> date:
+        return today(self.context.clock, self.context.time_zone)
+
+    def on_fault(self, fault: Fault, operation: str) -> HubError:
+        self.heard = fault
+        return fault_error(fault, operation, self.settings.messages, self.secrets())
 
     def _identity(self) -> ClientIdentity | None:
         own = self.settings
@@ -150,14 +201,6 @@ class SoapConnector(CallSource[SoapSettings]):
         certificate, key = own.client_certificate.get_secret_value(), own.client_key.get_secret_value()
         return ClientIdentity(certificate, key, passphrase)
 
-    def _auth(self) -> BasicAuth | UsernameToken | None:
-        own = self.settings
-        if own.auth in ("none", "body") or own.user is None or own.password is None:
-            return None
-        if own.auth == "basic":
-            return BasicAuth(own.user, own.password.get_secret_value())
-        return UsernameToken(own.user, own.password.get_secret_value(), digest=own.auth == "wsse_digest")
-
     # -- the calls of a feed -------------------------------------------------------------------------------------------
 
     def ask(self, feed: Feed, cursor: str | None, spool: Spool) -> Asking:
@@ -165,7 +208,7 @@ class SoapConnector(CallSource[SoapSettings]):
         settings = _settings_of(feed)
         if feed.mode == "delta" and settings.cursor is None:
             raise SettingsError("a delta feed needs a cursor", hint='set cursor = {} (by day), or { path = "…" }')
-        day = today(self.context.clock, self.context.time_zone)
+        day = self.today()
         start = cursor if feed.mode == "delta" else None
         return Asking(feed, settings, spool, day, Progress(settings.cursor, start, day))
 
@@ -249,23 +292,15 @@ class SoapConnector(CallSource[SoapSettings]):
 
     def _common(self) -> dict[str, Any]:
         """What every call is sent with."""
-        return self._fill(self.settings.arguments, {"today": today(self.context.clock, self.context.time_zone)})
+        return self._fill(self.settings.arguments, {})
 
     def _filled(self, asking: Asking, template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         return self._fill(template, {"cursor": asking.progress.since, "today": asking.today, **values})
 
     def _fill(self, template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-        known = {"user": self.settings.user, **values}
-
-        def look_up(name: str, spec: str | None) -> Any:
-            if name != "secret":
-                return known.get(name)
-            secret = getattr(self.settings, spec or "", None)
-            if secret is None:
-                raise SettingsError(f"the arguments hold {{secret:{spec}}}, which is not set", hint=f"set {spec}")
-            return secret.get_secret_value()
-
-        filled: dict[str, Any] = fill(template, look_up)
+        filled: dict[str, Any] = fill(
+            template, lambda name, spec: values[name] if name in values else self.look_up(name, spec)
+        )
         return filled
 
 

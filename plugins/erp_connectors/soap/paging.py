@@ -10,7 +10,7 @@ from typing import Any
 
 from erp_connectors.soap.reply import Marks
 from erp_connectors.soap.settings import CallFeed, Cursor, Pages
-from erp_connectors.soap.template import windows
+from erp_connectors.template import windows
 from hub.domain.clock import Clock
 from hub.domain.modes import Days
 from hub.errors import InputRefusedError, MisconfiguredError, SettingsError

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from erp_connectors.soap.template import PLACEHOLDERS, placeholders
+from erp_connectors.soap.parts import Part, Regex, RowPath
+from erp_connectors.soap.posting_settings import SoapPosting
+from erp_connectors.template import PLACEHOLDERS, placeholders
 from hub.ports import ConnectorSettings, FeedSettings, setting
 
 SECRETS = ("password", "licence")
 
 
-def _regex(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
-    return text
-
-
-RowPath = Annotated[str, Field(pattern=r"^[^/@.*]+(/[^/@.*]+)*$")]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Message(_Part):
+class Message(Part):
     """What a business message (*message métier*) at HTTP 200, or a Fault, means for the hub."""
 
-    match: Annotated[str, AfterValidator(_regex)] = setting("Regular expression, found anywhere in the text")
+    match: Regex = setting("Regular expression, found anywhere in the text")
     means: Literal["empty", "misconfigured", "retryable", "terminal"] = setting("What the hub does about it")
 
 
@@ -72,6 +58,10 @@ class SoapSettings(ConnectorSettings):
         "What its answer holds, for services that answer a wrong login with nothing", default=None
     )
 
+    posting: SoapPosting | None = setting(
+        "How payments are entered in the ERP; without it the hub posts none", default=None
+    )
+
     @model_validator(mode="after")
     def _login_complete(self) -> Self:
         if self.auth in ("basic", "wsse_text", "wsse_digest") and (self.user is None or self.password is None):
@@ -83,10 +73,12 @@ class SoapSettings(ConnectorSettings):
     @model_validator(mode="after")
     def _placeholders_known(self) -> Self:
         check_placeholders(self.arguments, ("today", "user", "secret"))
+        for call in self.posting.calls() if self.posting else ():
+            _check_secrets(call.arguments)
         return self
 
 
-class Pages(_Part):
+class Pages(Part):
     """How a long answer is cut: `{page}` counts up, or `{token}` is what the last reply said."""
 
     by: Literal["page", "token"] = setting("What asks for the next page")
@@ -113,7 +105,7 @@ class Pages(_Part):
         return self
 
 
-class Window(_Part):
+class Window(Part):
     """Dates are asked for piece by piece: `{from}` and `{to}`, both included."""
 
     days: int = setting("Length of one piece", gt=0)
@@ -121,7 +113,7 @@ class Window(_Part):
     ahead_days: int = setting("Days after today to ask for too: what is entered ahead of its date", default=0, ge=0)
 
 
-class Loop(_Part):
+class Loop(Part):
     """Calls are repeated for each of these values, written in the arguments by `name`."""
 
     name: Annotated[str, Field(pattern=r"^[a-z_]+$")] = setting("What the arguments call it", example="site")
@@ -139,7 +131,7 @@ class Loop(_Part):
         return self
 
 
-class Cursor(_Part):
+class Cursor(Part):
     """Where a delta goes on: from the greatest value of an element seen, or without `path` from the day of the run."""
 
     path: str | None = setting("Element of a row whose greatest value is kept", default=None)
@@ -185,8 +177,13 @@ class CallFeed(FeedSettings):
 
 def check_placeholders(arguments: Mapping[str, Any], known: Collection[str]) -> None:
     """Raises ValueError for a placeholder that nothing fills."""
-    for name, spec in placeholders(arguments):
+    for name, _ in placeholders(arguments):
         if name not in known:
             raise ValueError(f"{{{name}}} is not known in arguments: there are {', '.join(sorted(known))}")
+    _check_secrets(arguments)
+
+
+def _check_secrets(arguments: Mapping[str, Any]) -> None:
+    for name, spec in placeholders(arguments):
         if name == "secret" and spec not in SECRETS:
             raise ValueError(f"there is no secret {spec!r}: there are {', '.join(SECRETS)}")
