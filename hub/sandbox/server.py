@@ -22,7 +22,8 @@ from hub.sandbox.keys import host_key_line, new_key, password, read_key
 from hub.sandbox.lock import FolderLock
 from hub.sandbox.mischief import Mischief, Order
 from hub.sandbox.model import Landlord, World
-from hub.sandbox.payments import PaymentServer
+from hub.sandbox.payments import PaymentServer, misbehaviours
+from hub.sandbox.payments.misbehaviours import WHO as PAYMENTS
 from hub.sandbox.sftp_server import SftpServer, fingerprint
 from hub.sandbox.soap_server import SoapServer
 from hub.sandbox.till import Till
@@ -169,12 +170,20 @@ class Sandbox:
         return self.day
 
     def misbehave(self, landlord: str, order: Order) -> str:
-        """Do something wrong from now on; says what. AskError when this landlord's ERP cannot."""
+        """Do something wrong from now on; says what. AskError when this landlord's ERP cannot. `payments` is not of a
+        landlord: the payment providers, or those of the shops that `file` names."""
+        if landlord == PAYMENTS:
+            if order.times is not None or order.until is not None:
+                raise InvalidAskError("payment providers do so until told", hint="`behave payments` ends it")
+            return misbehaviours.misbehave(self.payments.book, order.what, order.file)
         with self._lock:
             return self._mischief.misbehave(landlord, order)
 
     def behave(self, landlord: str) -> list[str]:
         """Do everything right again; gives the files that were put back."""
+        if landlord == PAYMENTS:
+            misbehaviours.behave(self.payments.book)
+            return []
         with self._lock:
             return self._mischief.behave(landlord)
 
@@ -221,7 +230,9 @@ class Sandbox:
             case "night":
                 return [self.advance().isoformat() for _ in range(int(asked["nights"]))]
             case "orders":
-                return {landlord: asdict(order) for landlord, order in self.orders.items()}
+                found = {str(landlord): asdict(order) for landlord, order in self.orders.items()}
+                order = misbehaviours.misbehaves(self.payments.book)
+                return found if order is None else {**found, PAYMENTS: {**order, "times": None}}
         raise InvalidAskError("the sandbox does not know this order")
 
     def _remember(self) -> dict[str, Any]:
