@@ -2,7 +2,8 @@
 
 The number (six letters or digits) is a digest of our reference and the day, so a form made anew after a lost memory has
 the same one and is refused by the bank instead of being paid twice. What was given out is kept in the connector's
-state: where two references of a day meet on one number (on 2 of 10,000 days of 5,000 payments), the second takes another.
+state: where two references of a day meet on one number (on 2 of 10,000 days of 5,000 payments), the second takes
+another.
 """
 
 from __future__ import annotations
