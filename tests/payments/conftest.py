@@ -78,3 +78,8 @@ def payfip_counter(payment_server: PaymentServer) -> Counter:
 @pytest.fixture(scope="session")
 def vads_counter(payment_server: PaymentServer) -> Counter:
     return Counter(payment_server, "rives-doise/vads")
+
+
+@pytest.fixture(scope="session")
+def stripe_counter(payment_server: PaymentServer) -> Counter:
+    return Counter(payment_server, "rives-doise/stripe")
