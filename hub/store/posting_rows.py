@@ -67,6 +67,7 @@ class NewPosting:
     connector: str
     state: PostingState
     created_at: datetime
+    gap_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
