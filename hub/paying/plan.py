@@ -15,6 +15,7 @@ from hub.domain.payments import PaymentState, Projection, erp_totals
 from hub.domain.references import posting_reference
 from hub.domain.schedule import duration
 from hub.paying.parts import POSTINGS
+from hub.services.read_account import gaps_of
 from hub.store.handles import Connection
 from hub.store.job_rows import enqueue
 from hub.store.payment_rows import PartRow, PaymentRow, parts_of
@@ -22,7 +23,7 @@ from hub.store.posting_rows import NewPosting, PostingRow, add_postings, posting
 
 MOST_ATTEMPTS: Final = 200
 """At a quarter of an hour each, two days of "not now"; an ERP that does not answer counts as no attempt."""
-_METHODS: Final = {
+METHODS: Final = {
     "card": "payment_card",
     "direct_debit": "payment_direct_debit",
     "transfer": "payment_transfer",
@@ -49,7 +50,11 @@ async def plan_postings(
         *_missing(held, parts, known, "payment", paid, paid_on, erp, now, waits=waits),
         *_missing(held, parts, known, "reversal", back, _day(config, now), erp, now, reason=_why(found)),
     ]
-    numbered = [_named(held, one, len(ever) + place) for place, one in enumerate(new, 1)]
+    gaps = await gaps_of(conn, config.slug, [one.account_id for one in new], today=_day(config, now))
+    numbered = [
+        replace(one, reference=posting_reference(held.reference, number), gap_cents=gaps.get(one.account_id, 0))
+        for number, one in enumerate(new, len(ever) + 1)
+    ]
     ids = await add_postings(conn, landlord=config.slug, new=numbered)
     released = [one for one in known if one.state == "waiting" and not waits]
     if released:
@@ -142,17 +147,13 @@ def _missing(
                     reason=reason,
                     reverses=paid if kind == "reversal" else None,
                     paid_on=day,
-                    method=_METHODS[held.method],
+                    method=METHODS[held.method],
                     connector=erp,
                     state="waiting" if waits else "pending",
                     created_at=now,
                 )
             )
     return new
-
-
-def _named(held: PaymentRow, one: NewPosting, number: int) -> NewPosting:
-    return replace(one, reference=posting_reference(held.reference, number))
 
 
 def _sum(known: Sequence[PostingRow], kind: str) -> int:

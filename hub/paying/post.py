@@ -237,7 +237,7 @@ async def keep(conn: Connection, config: LandlordConfig, results: Sequence[Posti
         if one.erp_ref:
             values["erp_ref"] = one.erp_ref[:120]
         if state in ("posted", "sent"):
-            values |= {"posted_at": now, "posted_on": today(parts.clock, config.identity.time_zone)}
+            values["posted_at"] = now
         changed += await set_postings(conn, landlord=config.slug, ids=[row.id], **values)
         if kind:
             await _emit(conn, config.slug, row, kind, one.code, parts)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from hub.config import LandlordConfig
 from hub.errors import InvalidAskError, NotFoundError, NotSupportedError
-from hub.paying.parts import PayingParts
+from hub.paying.parts import PayingParts, abilities
 from hub.paying.settle import Read, read_settlements
 from hub.services.known_landlords import landlord_slugs
 from hub.store.engine import scope
@@ -132,7 +133,7 @@ async def open_report(parts: PayingParts, landlord: str, *, days: int, provider:
     """Money that came, or went back, more than `days` days ago and that no remittance holds. Raises NotFoundError."""
     config, now = await parts.config(landlord), parts.clock.now()
     names = _providers(config.providers, landlord, provider)
-    settling = tuple(one for one in names if config.provider_class(one).capabilities.settles)
+    settling = tuple(_settling(config, names))
     async with scope(parts.engine, landlord, readonly=True) as conn:
         found = await open_items(conn, providers=settling, before=now - timedelta(days=days))
     aged = tuple(Aged(one, _age(one.since, now)) for one in found)
@@ -146,7 +147,7 @@ async def read_now(parts: PayingParts, landlord: str, *, provider: str | None = 
     """
     config = await parts.config(landlord)
     names = _providers(config.providers, landlord, provider)
-    settling = [one for one in names if config.provider_class(one).capabilities.settles]
+    settling = _settling(config, names)
     if not settling:
         raise NotSupportedError(
             f"{provider} gives no remittances" if provider else f"no provider of {landlord} gives remittances",
@@ -169,6 +170,11 @@ def _providers(known: Collection[str], landlord: str, named: str | None) -> list
     if named is not None and named not in known:
         raise NotFoundError(f"{landlord} has no provider {named}", hint=f"known are {', '.join(known) or 'none'}")
     return [named] if named is not None else list(known)
+
+
+def _settling(config: LandlordConfig, names: Sequence[str]) -> list[str]:
+    able = {name: abilities(config, name) for name in names}
+    return [name for name, one in able.items() if one is not None and one.settles]
 
 
 def _age(since: datetime, now: datetime) -> int:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from hub.config import LandlordConfig
-from hub.domain.clock import today
 from hub.domain.money import to_decimal
 from hub.errors import ConflictError, InvalidAskError, NotFoundError
 from hub.jobs import Bell
@@ -57,7 +56,7 @@ async def repost(
     async with scope(parts.engine, landlord) as conn:
         row = await named_posting(conn, landlord, posting, lock=True)
         _check(landlord, config, row, push, stated)
-        what, values = _change(row, push, stated, parts, config, now)
+        what, values = _change(row, push, stated, now)
         await set_postings(conn, landlord=landlord, ids=[row.id], **values)
         await note_act(
             conn,
@@ -151,13 +150,10 @@ def _check(landlord: str, config: LandlordConfig, row: PostingRow, push: Push | 
         raise InvalidAskError(f"nothing needs to be said of it: {known}", hint="leave out --absent and --there")
 
 
-def _change(
-    row: PostingRow, push: Push | None, stated: Stated | None, parts: PayingParts, config: LandlordConfig, now: datetime
-) -> tuple[What, dict[str, Any]]:
+def _change(row: PostingRow, push: Push | None, stated: Stated | None, now: datetime) -> tuple[What, dict[str, Any]]:
     """What becomes of the posting. `attempts` says that the ERP may have it: it is asked before anything is sent."""
     if stated == "there":
-        day = today(parts.clock, config.identity.time_zone)
-        return "said_there", {"state": "posted", "code": "", "message": "", "posted_at": now, "posted_on": day}
+        return "said_there", {"state": "posted", "code": "", "message": "", "posted_at": now}
     values: dict[str, Any] = {"state": "pending", "code": "", "message": "", "told_at": None}
     if row.state == "refused" or stated == "absent":
         values["batch"] = None

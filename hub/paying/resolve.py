@@ -13,7 +13,7 @@ from hub.errors import ConflictError, InvalidAskError
 from hub.jobs import Bell
 from hub.paying.found import named_payment
 from hub.paying.hear import Heard, hear
-from hub.paying.parts import PayingParts
+from hub.paying.parts import PayingParts, abilities
 from hub.store.act_rows import What, note_act
 from hub.store.engine import scope
 from hub.store.handles import Connection
@@ -77,10 +77,16 @@ def may_decide(held: PaymentRow) -> tuple[Decision, ...]:
 
 async def _transaction(conn: Connection, config: LandlordConfig, held: PaymentRow, named: str) -> str:
     """The name the money goes by: told later under another one, it would be a second payment."""
+    able = abilities(config, held.provider)
+    if able is not None and able.flow == "instructions":
+        raise ConflictError(
+            "a payment made away from the screen counts once the ERP's ledger shows it",
+            hint="have it entered in the ERP; the hub recognises it there",
+        )
     known = {row.event.ref for row in await events_of(conn, held.id) if row.event.ref and row.channel != "operator"}
     if named or len(known) == 1:
         return named or known.pop()
-    if held.provider in config.providers and config.provider_class(held.provider).capabilities.poll:
+    if able is not None and able.poll:
         raise InvalidAskError(
             "the provider may still tell of this money itself: it would count as a second payment",
             hint="name its transaction as the provider's back office shows it: --transaction …",

@@ -18,11 +18,13 @@ from hub.sandbox.bad_worlds import newcomer_numbers, with_newcomers
 from hub.sandbox.bookings import Booking, Bookings, read_bookings, with_bookings
 from hub.sandbox.control import Control
 from hub.sandbox.files import write_first, write_next
+from hub.sandbox.inbox import Inbox
 from hub.sandbox.keys import host_key_line, new_key, password, read_key
 from hub.sandbox.lock import FolderLock
 from hub.sandbox.mischief import Mischief, Order
 from hub.sandbox.model import Landlord, World
-from hub.sandbox.payments import PaymentServer
+from hub.sandbox.payments import PaymentServer, misbehaviours
+from hub.sandbox.payments.misbehaviours import WHO as PAYMENTS
 from hub.sandbox.sftp_server import SftpServer, fingerprint
 from hub.sandbox.soap_server import SoapServer
 from hub.sandbox.till import Till
@@ -104,6 +106,9 @@ class Sandbox:
             undo.callback(self.payments.stop)
             self.sftp = _sftp_server(self.folder, self.root, port=sftp_port, last=_port_of(last, "sftp"))
             undo.callback(self.sftp.stop)
+            self.sftp.till = self.tills["cite-des-tilleuls"]
+            self.inbox = Inbox(self.root, self.sftp.till, self.sftp.still)
+            undo.callback(self.inbox.stop)
             self._mischief = Mischief(self)
             undo.callback(self._mischief.stop)
             self._mischief.resume()
@@ -145,6 +150,7 @@ class Sandbox:
         self.lakeside.start()
         self.sftp.start()
         self.payments.start()
+        self.inbox.start()
         return state
 
     def stop(self) -> None:
@@ -169,12 +175,20 @@ class Sandbox:
         return self.day
 
     def misbehave(self, landlord: str, order: Order) -> str:
-        """Do something wrong from now on; says what. AskError when this landlord's ERP cannot."""
+        """Do something wrong from now on; says what. AskError when this landlord's ERP cannot. `payments` is not of a
+        landlord: the payment providers, or those of the shops that `file` names."""
+        if landlord == PAYMENTS:
+            if order.times is not None or order.until is not None:
+                raise InvalidAskError("payment providers do so until told", hint="`behave payments` ends it")
+            return misbehaviours.misbehave(self.payments.book, order.what, order.file)
         with self._lock:
             return self._mischief.misbehave(landlord, order)
 
     def behave(self, landlord: str) -> list[str]:
         """Do everything right again; gives the files that were put back."""
+        if landlord == PAYMENTS:
+            misbehaviours.behave(self.payments.book)
+            return []
         with self._lock:
             return self._mischief.behave(landlord)
 
@@ -185,6 +199,7 @@ class Sandbox:
 
     def pass_nights(self, days: int) -> None:
         """Go on so many days at once, and export the last of them as it should be. Wants the lock."""
+        self.inbox.pick_up()
         since, day = self.day, self.day + timedelta(days=days)
         self._worlds = {
             landlord: advance(world, day, self.bookings.of(landlord)) for landlord, world in self._worlds.items()
@@ -221,7 +236,9 @@ class Sandbox:
             case "night":
                 return [self.advance().isoformat() for _ in range(int(asked["nights"]))]
             case "orders":
-                return {landlord: asdict(order) for landlord, order in self.orders.items()}
+                found = {str(landlord): asdict(order) for landlord, order in self.orders.items()}
+                order = misbehaviours.misbehaves(self.payments.book)
+                return found if order is None else {**found, PAYMENTS: {**order, "times": None}}
         raise InvalidAskError("the sandbox does not know this order")
 
     def _remember(self) -> dict[str, Any]:

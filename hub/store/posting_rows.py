@@ -67,6 +67,7 @@ class NewPosting:
     connector: str
     state: PostingState
     created_at: datetime
+    gap_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ _BY_REFERENCE: Final = text("""
       and e.amount_cents = case p.kind when 'payment' then -p.amount_cents else p.amount_cents end
       and not exists (select from erp_posting q where q.landlord_id = e.landlord_id and q.entry_id = e.id)
     returning p.id, p.payment_id, p.account_id, p.reference, p.kind, p.amount_cents""")
+_IN_FLIGHT: Final = text("select from erp_posting where state not in ('reflected', 'void') limit 1")
 _MIGHT_BE: Final = """
     select p.id as posting_id, e.id as entry_id,
         count(*) over (partition by p.id) as entries, count(*) over (partition by e.id) as postings
@@ -259,9 +261,7 @@ async def next_number(conn: AsyncConnection, *, landlord: str, connector: str, d
 async def reflect(conn: AsyncConnection, *, days: int, now: datetime) -> list[Reflected]:
     """Find the postings that entries now show, in the transaction that applies the entries: by our reference, else one
     to one by account, amount, kind and day. Those that could be several entries are marked for a person."""
-    if not (
-        await conn.execute(text("select from erp_posting where state not in ('reflected', 'void') limit 1"))
-    ).first():
+    if (await conn.execute(_IN_FLIGHT)).first() is None:
         return []
     found = [
         *(await conn.execute(_BY_REFERENCE, {"now": now})),

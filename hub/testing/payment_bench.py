@@ -94,7 +94,7 @@ class PaymentBench:
             language="fr",
             return_url="https://hub.example.org/pay/return/abc",
             webhook_url="https://hub.example.org/pay/webhook/abc",
-            expires_at=self.clock.now() + timedelta(minutes=25),
+            expires_at=self.clock.now() + min(self.capabilities.lifetime, timedelta(hours=1)),
             account_numbers=("L0042",),
             customer_reference="C0042",
         )

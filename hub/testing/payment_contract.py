@@ -146,12 +146,13 @@ class PaymentProviderContract(IncomingContract):
 
     def test_a_dead_server_is_tried_again_later(self, bench: PaymentBench) -> None:
         """With nobody there every call raises a RetryableError, whatever the library below raised."""
-        nowhere, ask = self._nowhere(), bench.ask()
+        nowhere, begun = self._nowhere(), bench.ask()
+        ref = bench.ref(begun, bench.start(begun))
         with bench.open(nowhere) as provider, pytest.raises(RetryableError):
-            provider.start(ask, "dead")
+            provider.start(bench.ask(), "dead")
         if bench.capabilities.poll:
             with bench.open(nowhere) as provider, pytest.raises(RetryableError):
-                provider.fetch(bench.ref(ask))
+                provider.fetch(ref)
 
     def test_it_goes_nowhere_the_landlord_has_not_allowed(self, bench: PaymentBench) -> None:
         """Private addresses are refused unless the landlord allows them: use the clients of `hub.wire`."""

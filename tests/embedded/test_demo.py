@@ -40,6 +40,17 @@ def test_the_landlords_files_get_the_sandboxs_addresses_keys_and_secrets(tmp_pat
     assert (rives.parent / sftp["private_key"]["file"]).resolve() == tmp_path / "sandbox" / "secrets" / "tilleuls_key"
 
 
+def test_addresses_of_payment_providers_are_the_sandboxs(tmp_path: Path) -> None:
+    source = tmp_path / "landlords"
+    source.mkdir()
+    for slug in demo.LANDLORDS:
+        usual = 'endpoint = "http://127.0.0.1:8774/api-payment"\nkey = "../.housing-hub/sandbox/secrets/pay_x"\n'
+        (source / f"{slug}.toml").write_text(usual)
+    path = demo.write_landlord_files(tmp_path, WORLD, source=source)[0]
+    told = tomllib.loads(path.read_text())
+    assert told == {"endpoint": "http://127.0.0.1:41004/api-payment", "key": "../sandbox/secrets/pay_x"}
+
+
 def test_a_restart_leaves_files_alone_that_were_applied_unless_the_sandbox_moved(tmp_path: Path) -> None:
     def start(world: dict[str, Any]) -> list[str]:
         return [path.stem for path in demo.write_landlord_files(tmp_path, world, source=ROOT / "landlords")]

@@ -68,3 +68,18 @@ def payment_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Payment
 @pytest.fixture(scope="session")
 def lyra_counter(payment_server: PaymentServer) -> Counter:
     return Counter(payment_server, "rives-doise/lyra")
+
+
+@pytest.fixture(scope="session")
+def payfip_counter(payment_server: PaymentServer) -> Counter:
+    return Counter(payment_server, "rives-doise/payfip")
+
+
+@pytest.fixture(scope="session")
+def vads_counter(payment_server: PaymentServer) -> Counter:
+    return Counter(payment_server, "rives-doise/vads")
+
+
+@pytest.fixture(scope="session")
+def stripe_counter(payment_server: PaymentServer) -> Counter:
+    return Counter(payment_server, "rives-doise/stripe")

@@ -95,7 +95,7 @@ def test_a_sound_plugin_is_found_with_its_package_and_version(shop: Shop, tmp_pa
 def test_the_built_in_plugins_come_through_the_same_door() -> None:
     registry = Registry.load(Settings().plugins)
     assert set(registry.connectors) == {"soap", "sftp_files", "folder_files"}
-    assert set(registry.providers) == {"dummy"}
+    assert set(registry.providers) == {"dummy", "lyra", "payfip", "offline", "systempay_form", "stripe"}
     assert registry.broken == ()
 
 

@@ -53,6 +53,10 @@ class Shop:
     def transaction(self) -> Any:
         return self.order()["transactions"][0]
 
+    def report(self, **asked: str) -> str:
+        url, auth = f"{self.bank.url}/api-payment/reports/remises.csv", (self.facts["id"], self.facts["password"])
+        return self.bank.http.get(url, auth=auth, params=asked).text
+
     def news(self, count: int) -> list[Any]:
         """What was told, every signature checked the way the shop must."""
         return [self.read(dict(parse_qsl(body.decode())), "password") for _, _, body in self.ear.wait(count)]
@@ -105,14 +109,31 @@ def test_what_is_authorised_is_captured_at_night_and_stands_in_the_days_remittan
 
     one = shop.transaction()
     assert (one["status"], one["detailedStatus"]) == ("PAID", "CAPTURED")
-    report = shop.bank.http.get(
-        f"{shop.bank.url}/api-payment/reports/remises.csv", auth=(shop.facts["id"], shop.facts["password"])
-    )
-    header, row = (line.split(";") for line in report.text.split("\r\n")[:2])
+    header, row = (line.split(";") for line in shop.report().split("\r\n")[:2])
     told = dict(zip(header, row, strict=True))
     assert (told["ORDER_ID"], told["UUID"], told["TYPE"]) == ("HH0001", one["uuid"], "PAIEMENT")
     assert (told["MONTANT_BRUT"], told["COMMISSION"], told["MONTANT_NET"]) == ("350,12", "1,28", "348,84")
     assert told["NUM_AUTO"] == one["transactionDetails"]["cardDetails"]["authorizationResponse"]["authorizationNumber"]
+
+
+def test_refunds_and_disputes_are_taken_off_the_remittance_of_their_day(shop: Shop) -> None:
+    shop.pay()
+    shop.pay(reference="HH0002")
+    shop.bank.order("pass", days=1)
+    shop.answer("Transaction/CancelOrRefund", uuid=shop.transaction()["uuid"], amount=12, currency="EUR")
+    shop.bank.order("pass", days=1)
+    shop.bank.order("dispute", reference="HH0002")
+    shop.bank.order("dispute", reference="HH0002", outcome="won")
+    rows = [row.split(";") for row in shop.report().split("\r\n")[1:-1]]
+    assert [(row[2], row[3], row[7], row[8]) for row in rows] == [
+        ("PAIEMENT", "HH0001", "350,12", "1,28"),
+        ("PAIEMENT", "HH0002", "350,12", "1,28"),
+        ("REMBOURSEMENT", "HH0001", "-0,12", "0,00"),
+        ("IMPAYE", "HH0002", "-350,12", "0,00"),
+        ("IMPAYE", "HH0002", "350,12", "0,00"),
+    ]
+    assert rows[3][4] == rows[1][4], "a dispute names the payment's transaction"
+    assert shop.report(since=rows[2][1]).count("\r\n") == 4
 
 
 def test_a_remittance_report_is_for_the_shop_only(shop: Shop) -> None:

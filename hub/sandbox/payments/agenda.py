@@ -6,11 +6,13 @@ import heapq
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from itertools import count
 from threading import Condition, Thread
+from zoneinfo import ZoneInfo
 
 DAY = 86_400.0
+_PARIS = ZoneInfo("Europe/Paris")
 _log = logging.getLogger("hub.sandbox.payments")
 
 
@@ -31,7 +33,7 @@ class Agenda:
         return time.time() + self.skipped
 
     def day(self) -> date:
-        return datetime.fromtimestamp(self.now(), UTC).date()
+        return datetime.fromtimestamp(self.now(), _PARIS).date()
 
     def start(self) -> None:
         self._thread.start()

@@ -41,6 +41,8 @@ class Desk:
             return says({"error": error.message, "hint": error.hint}, 404 if isinstance(error, NotFoundError) else 400)
         except BookError as error:
             return says({"error": error.code}, 409)
+        except (TypeError, ValueError) as error:
+            return says({"error": str(error), "hint": "a value of the wrong kind"}, 400)
 
     # --- asked -------------------------------------------------------------------------------------------------------
 

@@ -109,7 +109,7 @@ def ends_here(title: str) -> Answer:
 
 def euros(cents: int) -> str:
     whole, rest = divmod(cents, 100)
-    return f"{whole:,}".replace(",", " ") + f",{rest:02d}"
+    return f"{whole:,}".replace(",", "\N{NO-BREAK SPACE}") + f",{rest:02d}"
 
 
 def _id_of(request: Request) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from hub.sandbox.payments.model import Payment, Transaction
@@ -31,35 +31,38 @@ def fee_cents(cents: int) -> int:
 
 def remittance_csv(payments: Iterable[Payment], *, since: str = "") -> str:
     """`;`, decimal comma, CRLF, one header line; rows by day of remittance, which is `since` or later."""
-    found = [
-        (_paid_on(one), payment, one)
-        for payment in payments
-        for one in payment.transactions
-        if one.status == "captured" and _paid_on(one) >= since
-    ]
-    found.sort(key=lambda row: (row[0], row[2].captured_at or 0.0, row[2].id))
+    found = [row for payment in payments for row in _rows(payment) if row[1] >= since]
+    found.sort(key=lambda row: row[1])
     text = io.StringIO()
     rows = csv.writer(text, delimiter=";", lineterminator="\r\n")
     rows.writerow(COLUMNS)
-    rows.writerows(_row(paid_on, payment, one) for paid_on, payment, one in found)
+    rows.writerows(found)
     return text.getvalue()
 
 
-def _paid_on(one: Transaction) -> str:
-    return (date.fromisoformat(one.captured_on) + timedelta(days=1)).isoformat()
+def _rows(payment: Payment) -> Iterator[tuple[str, ...]]:
+    for one in payment.transactions:
+        if one.status == "captured" and one.kind == "debit":
+            yield _row("PAIEMENT", payment, one, one.captured_on, one.cents, fee_cents(one.cents))
+        elif one.status == "captured":
+            yield _row("REMBOURSEMENT", payment, one, one.captured_on, -one.cents)
+    for dispute in payment.disputes:
+        (debit,) = (one for one in payment.transactions if one.id == dispute.transaction)
+        yield _row("IMPAYE", payment, debit, dispute.opened_on, -dispute.cents)
+        if dispute.status == "won":
+            yield _row("IMPAYE", payment, debit, dispute.closed_on, dispute.cents)
 
 
-def _row(paid_on: str, payment: Payment, one: Transaction) -> tuple[str, ...]:
-    is_debit = one.kind == "debit"
-    gross, fee = (one.cents, fee_cents(one.cents)) if is_debit else (-one.cents, 0)
+def _row(kind: str, payment: Payment, one: Transaction, on: str, gross: int, fee: int = 0) -> tuple[str, ...]:
+    paid_on = (date.fromisoformat(on) + timedelta(days=1)).isoformat()
     return (
         f"R{paid_on.replace('-', '')}",
         paid_on,
-        "PAIEMENT" if is_debit else "REMBOURSEMENT",
+        kind,
         payment.reference,
         one.id,
         one.auth,
-        one.captured_on,
+        on,
         _amount(gross),
         _amount(fee),
         _amount(gross - fee),

@@ -123,12 +123,6 @@ def upgrade() -> None:
         ),
         sa.Column("allocation", sa.Text(), nullable=False),
         sa.Column(
-            "booked",
-            sa.Text(),
-            nullable=False,
-            comment="at_once | overnight: when the ERP's balance holds what it took",
-        ),
-        sa.Column(
             "return_urls",
             postgresql.ARRAY(sa.Text()),
             nullable=False,
@@ -309,6 +303,13 @@ def upgrade() -> None:
         sa.Column("reference", sa.Text(), nullable=False, comment="what the ERP's entry is recognised by"),
         sa.Column("kind", sa.Text(), nullable=False, comment="payment | reversal"),
         sa.Column("amount_cents", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "gap_cents",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="the ERP's own balance less the summed one when it was made: kept while it is in flight",
+        ),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("reverses", sa.BigInteger(), nullable=True),
         sa.Column("paid_on", sa.Date(), nullable=False),
@@ -335,7 +336,6 @@ def upgrade() -> None:
         sa.Column("message", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("posted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("posted_on", sa.Date(), nullable=True, comment="the landlord's day when the ERP took it"),
         sa.Column("reflected_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "told_at",
