@@ -80,7 +80,7 @@ def misbehave(
     file: Annotated[
         str,
         typer.Argument(
-            help="For truncate: how the file's name begins, or an operation; for post-late: nights; for payments: a shop.",
+            help="For truncate: how the file's name begins, or an operation; for post-late: nights; payments: shop.",
             show_default=False,
         ),
     ] = "",
