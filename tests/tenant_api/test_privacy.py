@@ -111,7 +111,9 @@ async def test_nobody_may_cancel_what_a_co_tenant_pays(api: Any, world: Any) -> 
     shown = ids.encode(Kind.PAYMENT, world.things["payment"])
     query = "mutation ($id: ID!) { cancelPayment(id: $id) { id } }"
     assert await api.codes(query, tenant="paul", variables={"id": shown}) == ["NOT_CANCELABLE"]
-    seen = "query ($id: ID!) { node(id: $id) { ... on Payment { mine action { __typename } parts { account { id } } } } }"
+    seen = (
+        "query ($id: ID!) { node(id: $id) { ... on Payment { mine action { __typename } parts { account { id } } } } }"
+    )
     found = (await api.ask(seen, tenant="paul", variables={"id": shown}))["node"]
     assert (found["mine"], found["action"], len(found["parts"])) == (False, None, 1)
 
@@ -229,7 +231,17 @@ async def test_without_a_landlord_the_api_role_sees_nothing(world: Any) -> None:
 
 async def test_without_a_session_the_api_role_sees_no_person(world: Any) -> None:
     async with scope(world.engine, "rives", readonly=True) as conn:
-        for table in ("contract", "party", "person", "account", "ledger_entry", "rent_notice", "document", "blob", "payment"):
+        for table in (
+            "contract",
+            "party",
+            "person",
+            "account",
+            "ledger_entry",
+            "rent_notice",
+            "document",
+            "blob",
+            "payment",
+        ):
             assert (await conn.execute(text(f"select count(*) from {table}"))).scalar_one() == 0
 
 
