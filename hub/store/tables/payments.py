@@ -208,6 +208,27 @@ payment_webhook = landlord_table(
     comment="The inbox of providers' webhooks and browsers coming back: proves nothing until a worker judged it.",
 )
 
+payment_act = landlord_table(
+    "payment_act",
+    Column("id", BigInteger, Identity(), nullable=False),
+    Column("payment_id", Uuid, nullable=False),
+    Column(
+        "what",
+        Text,
+        nullable=False,
+        comment="accepted | said_paid | said_not_paid | asked | reposted | said_absent | said_there | tied …",
+    ),
+    Column("subject", Text, nullable=False, server_default="", comment="the posting or remittance it was about"),
+    Column("why", Text, nullable=False, server_default=""),
+    Column("done_by", Text, nullable=False),
+    Column("done_at", DateTime(timezone=True), nullable=False),
+    refers(["payment_id"], "payment"),
+    Index(None, "landlord_id", "payment_id"),
+    key=("id",),
+    append_only=True,
+    comment="What operators decided about a payment by hand, and why; refunds keep their own.",
+)
+
 erp_posting = landlord_table(
     "erp_posting",
     Column("id", BigInteger, Identity(), nullable=False),
@@ -300,6 +321,7 @@ settlement_line = landlord_table(
     Column("transaction", Text, nullable=False),
     Column("occurred_on", Date),
     Column("payment_id", Uuid),
+    Column("account_id", Uuid, comment="whose account an operator says it belongs to, where it is no payment of ours"),
     Column("state", Text, nullable=False, comment="matched | suspense | assigned | fee"),
     Column("reason", Text, nullable=False, server_default=""),
     Column("assigned_by", Text, nullable=False, server_default=""),

@@ -20,6 +20,7 @@ _TABLES = (
     "domain_event",
     "erp_posting",
     "payment",
+    "payment_act",
     "payment_action",
     "payment_event",
     "payment_means",
@@ -31,7 +32,7 @@ _TABLES = (
     "settlement",
     "settlement_line",
 )
-_APPEND_ONLY = ("domain_event", "payment_event")
+_APPEND_ONLY = ("domain_event", "payment_act", "payment_event")
 _SESSION = {
     "payment_means": None,
     "payment_policy": None,
@@ -265,6 +266,12 @@ def upgrade() -> None:
         sa.Column("transaction", sa.Text(), nullable=False),
         sa.Column("occurred_on", sa.Date(), nullable=True),
         sa.Column("payment_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "account_id",
+            sa.Uuid(),
+            nullable=True,
+            comment="whose account an operator says it belongs to, where it is no payment of ours",
+        ),
         sa.Column("state", sa.Text(), nullable=False, comment="matched | suspense | assigned | fee"),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("assigned_by", sa.Text(), server_default="", nullable=False),
@@ -446,6 +453,34 @@ def upgrade() -> None:
         postgresql_where=sa.text("is_open"),
     )
     op.create_table(
+        "payment_act",
+        sa.Column("landlord_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("payment_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "what",
+            sa.Text(),
+            nullable=False,
+            comment="accepted | said_paid | said_not_paid | asked | reposted | said_absent | said_there | tied …",
+        ),
+        sa.Column(
+            "subject", sa.Text(), server_default="", nullable=False, comment="the posting or remittance it was about"
+        ),
+        sa.Column("why", sa.Text(), server_default="", nullable=False),
+        sa.Column("done_by", sa.Text(), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["landlord_id", "payment_id"],
+            ["payment.landlord_id", "payment.id"],
+            name=op.f("payment_act_landlord_id_payment_id_fk"),
+        ),
+        sa.PrimaryKeyConstraint("landlord_id", "id", name=op.f("payment_act_pk")),
+        comment="What operators decided about a payment by hand, and why; refunds keep their own.",
+    )
+    op.create_index(
+        op.f("payment_act_landlord_id_payment_id_idx"), "payment_act", ["landlord_id", "payment_id"], unique=False
+    )
+    op.create_table(
         "payment_refund",
         sa.Column("landlord_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -471,6 +506,9 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("payment_refund_landlord_id_payment_id_idx"), "payment_refund", ["landlord_id", "payment_id"], unique=False
+    )
+    op.alter_column(
+        "alert", "problem", comment="held | failed | late | payments", existing_comment="held | failed | late"
     )
     op.add_column("ledger_entry", sa.Column("payment_ref", sa.Text(), nullable=True))
     for table in _TABLES:
