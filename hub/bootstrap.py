@@ -11,8 +11,17 @@ from prometheus_client import CollectorRegistry
 from hub.config import Settings
 from hub.domain.clock import Clock, SystemClock
 from hub.errors import SettingsError
-from hub.jobs import RUN_KIND, Bell, JobRuntime, NoBell, WorkerParts
+from hub.jobs import RUN_KIND, Bell, Handler, JobRuntime, NoBell, WorkerParts
 from hub.jobs.metrics import JobMetrics
+from hub.paying.cancel import handle_cancel
+from hub.paying.check import handle_check
+from hub.paying.parts import PAYMENTS, POSTINGS, PayingParts
+from hub.paying.post import handle_batch, handle_post
+from hub.paying.refund import REFUND_KIND, handle_refund
+from hub.paying.rounds import ANSWERS_KIND, SETTLE_KIND, handle_answers, handle_settle, make_paying_round
+from hub.paying.seen import handle_seen
+from hub.paying.start import handle_start
+from hub.paying.webhook import handle_webhook
 from hub.registry import Registry
 from hub.services.download import link_key
 from hub.services.parts import ApiParts
@@ -30,7 +39,7 @@ from hub.telling.parts import TellingParts
 from hub.telling.rounds import make_round
 from hub.telling.send import handle_notify
 
-SLOTS = {"sync": 16, NOTIFY_QUEUE: 2}
+SLOTS = {"sync": 16, NOTIFY_QUEUE: 2, PAYMENTS: 8, POSTINGS: 4}
 """Jobs at a time in one worker, by queue. A sync mostly waits for an ERP; a landlord's takes one slot at most."""
 LEASE_SECONDS = 30.0
 
@@ -42,6 +51,10 @@ class OperatorParts:
     settings: Settings
     sync: SyncParts
     bell: Bell
+
+    @property
+    def paying(self) -> PayingParts:
+        return PayingParts(self.sync, self.settings.public_url)
 
     async def close(self) -> None:
         self.bell.close()
@@ -104,6 +117,7 @@ def build_worker(settings: Settings, *, bell: Bell | None = None, clock: Clock |
     engine = engine_of(settings, Role.SYNC, pool_size=sum(SLOTS.values()) + 2)
     sync = build_sync(settings, clock=clock, engine=engine, metrics=shown)
     telling = build_telling(settings, sync)
+    paying = PayingParts(sync, settings.public_url)
     runtime = JobRuntime(
         dispatch_engine=dispatch,
         sync_engine=sync.engine,
@@ -111,6 +125,7 @@ def build_worker(settings: Settings, *, bell: Bell | None = None, clock: Clock |
         handlers={
             "sync": partial(handle_sync, parts=sync),
             NOTIFY_KIND: partial(handle_notify, parts=telling),
+            **_paying_handlers(paying),
         },
         bell=bell or NoBell(),
         metrics=JobMetrics(shown),
@@ -118,7 +133,30 @@ def build_worker(settings: Settings, *, bell: Bell | None = None, clock: Clock |
         on_death={RUN_KIND: partial(end_run_of_dead_job, clock=clock)},
     )
     close = _closing(bell, dispatch, sync.engine)
-    return WorkerParts(runtime=runtime, slots=SLOTS, close=close, rounds=partial(make_round, telling))
+
+    async def rounds() -> None:
+        await make_round(telling)
+        await make_paying_round(paying)
+
+    return WorkerParts(runtime=runtime, slots=SLOTS, close=close, rounds=rounds)
+
+
+def _paying_handlers(paying: PayingParts) -> dict[str, Handler]:
+    return {
+        kind: partial(handle, parts=paying)
+        for kind, handle in {
+            "pay.start": handle_start,
+            "pay.check": handle_check,
+            "pay.cancel": handle_cancel,
+            "pay.webhook": handle_webhook,
+            "pay.seen": handle_seen,
+            REFUND_KIND: handle_refund,
+            SETTLE_KIND: handle_settle,
+            "erp.post": handle_post,
+            "erp.batch": handle_batch,
+            ANSWERS_KIND: handle_answers,
+        }.items()
+    }
 
 
 def _closing(bell: Bell | None, *engines: Engine) -> Callable[[], Awaitable[None]]:
@@ -131,7 +169,7 @@ def _closing(bell: Bell | None, *engines: Engine) -> Callable[[], Awaitable[None
     return close
 
 
-def build_api(settings: Settings, *, clock: Clock | None = None) -> ApiParts:
+def build_api(settings: Settings, *, bell: Bell | None = None, clock: Clock | None = None) -> ApiParts:
     """An API process's parts, to be made inside its event loop."""
     master_key = settings.load_master_key()
     return ApiParts(
@@ -143,4 +181,5 @@ def build_api(settings: Settings, *, clock: Clock | None = None) -> ApiParts:
         profile=settings.profile,
         public_url=settings.public_url,
         metrics=CollectorRegistry(),
+        bell=bell or NoBell(),
     )

@@ -1,11 +1,11 @@
-"""From entry points to connector classes, plugin by plugin: a broken or foreign one is named, and hurts nobody else."""
+"""From entry points to the classes plugins bring: a broken or foreign plugin is named, and hurts nobody else."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import inspect
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import Distribution, EntryPoint
@@ -25,16 +25,28 @@ from hub.ports import (
     ErpConnector,
     FeedSettings,
     FileSource,
+    PaymentProvider,
     PluginSettings,
+    ProviderCapabilities,
+    ProviderSettings,
 )
 
 Connector = type[ErpConnector[Any]]
+Provider = type[PaymentProvider[Any]]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# What must be there, and the words of `[connectors.X]` and `[feeds.X]` that are the hub's.
-_MODELS: tuple[tuple[str, type[PluginSettings], frozenset[str]], ...] = (
+# What must be there, and the words of `[connectors.X]`, `[feeds.X]` and of a provider's table that are the hub's.
+_Models = tuple[tuple[str, type[PluginSettings], frozenset[str]], ...]
+_CONNECTOR_MODELS: _Models = (
     ("settings_model", ConnectorSettings, frozenset({"plugin", "network"})),
     ("feed_settings_model", FeedSettings, frozenset({"connector", "stream", "mode", "schedule", "fields", "keep"})),
+)
+_PROVIDER_MODELS: _Models = (
+    (
+        "settings_model",
+        ProviderSettings,
+        frozenset({"plugin", "network", "label", "accounts", "note", "order", "enabled"}),
+    ),
 )
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
 
@@ -48,6 +60,7 @@ class Plugin:
     api: tuple[int, int]
     distribution: str
     version: str
+    providers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,7 @@ class Registry:
     plugins: tuple[Plugin, ...] = ()
     broken: tuple[BrokenPlugin, ...] = ()
     not_allowed: tuple[str, ...] = ()
+    providers: Mapping[str, Provider] = field(default_factory=dict)
 
     @classmethod
     def load(cls, allowed: Collection[str], entry_points: Iterable[EntryPoint] | None = None) -> Registry:
@@ -91,24 +105,38 @@ class Registry:
             tuple(loading.plugins),
             tuple(loading.broken),
             tuple(sorted(not_allowed)),
+            MappingProxyType(loading.providers),
         )
 
     def connector(self, name: str) -> Connector:
         """A connector class by the name landlords write. Raises PluginError with what to do."""
         if name in self.connectors:
             return self.connectors[name]
+        raise self._missing("connector", name, self.connectors, {"payment provider": self.providers})
+
+    def provider(self, name: str) -> Provider:
+        """A payment provider class by the name landlords write. Raises PluginError with what to do."""
+        if name in self.providers:
+            return self.providers[name]
+        raise self._missing("payment provider", name, self.providers, {"connector": self.connectors})
+
+    def _missing(
+        self, kind: str, name: str, known: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]
+    ) -> PluginError:
+        """Why a name leads to nothing of its kind, and what to do."""
         for broken in self.broken:
             if broken.name == name:
-                raise PluginError(f"the plugin {name!r} cannot be used: {broken.reason}", hint=broken.hint)
+                return PluginError(f"the plugin {name!r} cannot be used: {broken.reason}", hint=broken.hint)
         if name in self.not_allowed:
-            raise PluginError(
+            return PluginError(
                 f"the plugin {name!r} is installed but not allowed", hint=f"add {name} to HOUSING_HUB_PLUGINS"
             )
-        near = get_close_matches(name, self.connectors, 1)
-        known = ", ".join(sorted(self.connectors)) or "none"
-        raise PluginError(
-            f"there is no connector {name!r}", hint=f'did you mean "{near[0]}"?' if near else f"there are: {known}"
-        )
+        near = get_close_matches(name, known, 1)
+        hint = f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(sorted(known)) or 'none'}"
+        for other, names in others.items():
+            if name in names:
+                hint = f"{name} is a {other}: it belongs into another table of the landlord's file"
+        return PluginError(f"there is no {kind} {name!r}", hint=hint)
 
 
 class _RefusedError(Exception):
@@ -124,6 +152,7 @@ class _Loading:
     """The registry in the making."""
 
     connectors: dict[str, Connector] = field(default_factory=dict)
+    providers: dict[str, Provider] = field(default_factory=dict)
     plugins: list[Plugin] = field(default_factory=list)
     broken: list[BrokenPlugin] = field(default_factory=list)
 
@@ -135,8 +164,9 @@ class _Loading:
                 raise _RefusedError("another package brings a plugin of this name", "uninstall one of the two")
             module = _imported(entry_point)
             api = _api(module)
-            classes = _registered(entry_point.name, module)
-            self._refuse_taken(classes)
+            brought = _registered(entry_point.name, module)
+            _refuse_taken("connector", brought.connectors, self.connectors)
+            _refuse_taken("payment provider", brought.providers, self.providers)
         except _RefusedError as refused:
             self.broken.append(BrokenPlugin(entry_point.name, refused.reason, distribution, version, refused.hint))
             return
@@ -144,15 +174,26 @@ class _Loading:
             reason = f"its own code failed: {type(error).__name__}: {error}"
             self.broken.append(BrokenPlugin(entry_point.name, reason, distribution, version, "ask the plugin's author"))
             return
-        self.connectors |= {one.name: one for one in classes}
-        names = tuple(one.name for one in classes)
-        self.plugins.append(Plugin(entry_point.name, names, api, distribution, version))
+        self.connectors |= {one.name: one for one in brought.connectors}
+        self.providers |= {one.name: one for one in brought.providers}
+        connectors = tuple(one.name for one in brought.connectors)
+        providers = tuple(one.name for one in brought.providers)
+        self.plugins.append(Plugin(entry_point.name, connectors, api, distribution, version, providers))
 
-    def _refuse_taken(self, classes: list[Connector]) -> None:
-        names = [one.name for one in classes]
-        for name in names:
-            if name in self.connectors or names.count(name) > 1:
-                raise _RefusedError(f"the connector name {name!r} is taken", "a connector needs a name of its own")
+
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    """What one plugin registers, judged."""
+
+    connectors: list[Connector]
+    providers: list[Provider]
+
+
+def _refuse_taken(kind: str, classes: Sequence[Connector | Provider], taken: Collection[str]) -> None:
+    names = [one.name for one in classes]
+    for name in names:
+        if name in taken or names.count(name) > 1:
+            raise _RefusedError(f"the {kind} name {name!r} is taken", f"a {kind} needs a name of its own")
 
 
 def _origin(distribution: Distribution | None) -> tuple[str, str]:
@@ -201,8 +242,8 @@ def _api(module: Any) -> tuple[int, int]:
     return written[0], written[1]
 
 
-def _registered(name: str, module: Any) -> list[Connector]:
-    """What the module's hook brings, judged."""
+def _registered(name: str, module: Any) -> _Brought:
+    """What the module's hooks bring, judged."""
     manager = pluggy.PluginManager("housing_hub")
     manager.add_hookspecs(hookspecs)
     try:
@@ -210,32 +251,64 @@ def _registered(name: str, module: Any) -> list[Connector]:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         raise _RefusedError(f"a hook does not fit: {_first_line(error)}", _hooks_hint(module)) from error
-    if not manager.hook.register_erp_connectors.get_hookimpls():
-        raise _RefusedError("it implements no hook", "write register_erp_connectors with @hookimpl")
-    brought = manager.hook.register_erp_connectors()
+    connectors, providers = manager.hook.register_erp_connectors, manager.hook.register_payment_providers
+    if not connectors.get_hookimpls() and not providers.get_hookimpls():
+        raise _RefusedError(
+            "it implements no hook", "write register_erp_connectors or register_payment_providers with @hookimpl"
+        )
+    return _Brought(
+        [_sound_connector(one) for one in _listed(connectors, "[YourConnector]")],
+        [_sound_provider(one) for one in _listed(providers, "[YourProvider]")],
+    )
+
+
+def _listed(hook: Any, example: str) -> list[Any]:
+    """What a hook gives; nothing where the plugin does not implement it."""
+    if not hook.get_hookimpls():
+        return []
+    brought = hook()
     if not brought or not isinstance(brought[0], list):
-        raise _RefusedError("register_erp_connectors gives no list", "return [YourConnector]")
-    return [_sound(one) for one in brought[0]]
+        raise _RefusedError(f"{hook.name} gives no list", f"return {example}")
+    return list(brought[0])
 
 
-def _sound(connector: Any) -> Connector:
-    """The class, if it keeps the form of `hub.ports`."""
-    if not (isinstance(connector, type) and issubclass(connector, CallSource | FileSource)):
-        raise _RefusedError(f"it registers {connector!r}", "register subclasses of CallSource or FileSource")
-    called = connector.__qualname__
-    if inspect.isabstract(connector):
-        lacking = ", ".join(sorted(connector.__abstractmethods__))
+def _sound_connector(connector: Any) -> Connector:
+    """The class, if it keeps the form of `hub.ports.erp`."""
+    _refuse_form(connector, (CallSource, FileSource), "subclasses of CallSource or FileSource")
+    _refuse_models(connector, _CONNECTOR_MODELS)
+    _refuse_capabilities(connector, Capabilities)
+    if _asks_for_secret(connector.feed_settings_model):
+        raise _RefusedError(
+            f"the feed settings of {connector.__qualname__} hold a secret",
+            "secrets belong to the connector's settings",
+        )
+    return connector  # type: ignore[no-any-return]
+
+
+def _sound_provider(provider: Any) -> Provider:
+    """The class, if it keeps the form of `hub.ports.payments`."""
+    _refuse_form(provider, (PaymentProvider,), "subclasses of PaymentProvider")
+    _refuse_models(provider, _PROVIDER_MODELS)
+    _refuse_capabilities(provider, ProviderCapabilities)
+    return provider  # type: ignore[no-any-return]
+
+
+def _refuse_form(brought: Any, bases: tuple[type, ...], wanted: str) -> None:
+    if not (isinstance(brought, type) and issubclass(brought, bases)):
+        raise _RefusedError(f"it registers {brought!r}", f"register {wanted}")
+    called = brought.__qualname__
+    if inspect.isabstract(brought):
+        lacking = ", ".join(sorted(getattr(brought, "__abstractmethods__", ())))
         raise _RefusedError(f"{called} lacks {lacking}", "write these methods")
-    name = getattr(connector, "name", None)
+    name = getattr(brought, "name", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise _RefusedError(f"{called}.name is {name!r}", 'give it a name like "lake": small letters, digits, _')
-    _refuse_models(connector, called)
-    return connector
 
 
-def _refuse_models(connector: Connector, called: str) -> None:
-    for attribute, base, ours in _MODELS:
-        model = getattr(connector, attribute, None)
+def _refuse_models(brought: Any, models: _Models) -> None:
+    called = brought.__qualname__
+    for attribute, base, ours in models:
+        model = getattr(brought, attribute, None)
         if not (isinstance(model, type) and issubclass(model, base)):
             raise _RefusedError(f"{called}.{attribute} is {model!r}", f"make it a subclass of {base.__name__}")
         if type(model.schema_version) is not int or model.schema_version < 1:
@@ -244,12 +317,12 @@ def _refuse_models(connector: Connector, called: str) -> None:
             raise _RefusedError(
                 f"{called}.{attribute} has a field {taken[0]!r}", "the landlord's file uses that word itself"
             )
-    if not isinstance(connector.capabilities, Capabilities):
-        raise _RefusedError(f"{called}.capabilities is {connector.capabilities!r}", "make it a Capabilities")
-    if _asks_for_secret(connector.feed_settings_model):
-        raise _RefusedError(
-            f"the feed settings of {called} hold a secret", "secrets belong to the connector's settings"
-        )
+
+
+def _refuse_capabilities(brought: Any, kind: type) -> None:
+    said = getattr(brought, "capabilities", None)
+    if not isinstance(said, kind):
+        raise _RefusedError(f"{brought.__qualname__}.capabilities is {said!r}", f"make it a {kind.__name__}")
 
 
 def _asks_for_secret(model: type[BaseModel]) -> bool:

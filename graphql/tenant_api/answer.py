@@ -53,6 +53,8 @@ class Asked:
         self.operation_name = prepared.name
         operation = prepared.operation(question.operation_name)
         limits.check(CORE, operation, prepared.fragments, question.variables)
+        if prepared.changes(operation) > 1:
+            raise RefusedError("ONE_MUTATION", found=prepared.changes(operation))
         session = await self._session(prepared, operation)
         result = await self._execute(prepared, question, session)
         return self._worded(result)
@@ -74,6 +76,9 @@ class Asked:
             today=today(self.parts.clock, self.landlord.time_zone),
             address=self.address,
             link_key=self.parts.link_key,
+            clock=self.parts.clock,
+            bell=self.parts.bell,
+            language=self.speaker.language,
         )
         result = execute(
             CORE,

@@ -16,6 +16,7 @@ from tenant_api.documents import DocumentEndpoint
 from tenant_api.endpoint import GraphQLEndpoint
 from tenant_api.health import Health
 from tenant_api.metrics import Meters
+from tenant_api.webhooks import Webhooks
 
 
 def create_app(parts: ApiParts | None = None) -> Starlette:
@@ -32,13 +33,15 @@ def create_app(parts: ApiParts | None = None) -> Starlette:
 
 def _routes(parts: ApiParts) -> list[BaseRoute]:
     meters, health = Meters(parts.metrics), Health(parts)
-    endpoint = GraphQLEndpoint(parts, meters)
+    endpoint, webhooks = GraphQLEndpoint(parts, meters), Webhooks(parts, meters)
     routes: list[BaseRoute] = [
         Route("/healthz", health.alive),
         Route("/readyz", health.ready),
         Route("/metrics", health.metrics),
         Route("/graphql", endpoint),
         Route("/{slug}/graphql", endpoint),
+        Route("/{slug}/webhooks/{provider}", webhooks.webhook, methods=["POST"]),
+        Route("/{slug}/returns/{provider}/{reference}", webhooks.came_back, methods=["GET", "POST"]),
         Route("/{slug}/documents/{token}", DocumentEndpoint(parts, meters).__call__),
     ]
     if parts.profile == "developer":
@@ -50,5 +53,7 @@ def _routes(parts: ApiParts) -> list[BaseRoute]:
 def _from_environment() -> ApiParts:
     from hub.bootstrap import build_api
     from hub.config import Settings
+    from hub.worker.bell import make_bell
 
-    return build_api(Settings())
+    settings = Settings()
+    return build_api(settings, bell=make_bell(settings.broker_url, lasting=True))

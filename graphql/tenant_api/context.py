@@ -7,12 +7,15 @@ from datetime import date, datetime
 
 import strawberry
 
+from hub.domain.clock import Clock
 from hub.errors import UnauthenticatedError
+from hub.jobs import Bell
 from hub.services import download
 from hub.services.download import Ticket
 from hub.store.landlord_rows import LandlordRow
 from hub.store.reads import Reading, Session
 from hub.store.reads.documents import DocumentRow
+from tenant_api.errors import Language
 from tenant_api.loaders import Loaders
 
 
@@ -27,6 +30,9 @@ class Context:
     today: date
     address: str
     link_key: bytes
+    clock: Clock
+    bell: Bell
+    language: Language
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -15,9 +15,10 @@ from hub.store.reads.contracts import ContractPosition
 from hub.store.reads.documents import DocumentPosition
 from hub.store.reads.ledger import EntryPosition
 from hub.store.reads.notices import NoticePosition
+from hub.store.reads.payments import PaymentPosition
 
-Position = ContractPosition | EntryPosition | NoticePosition | DocumentPosition
-P = TypeVar("P", ContractPosition, EntryPosition, NoticePosition, DocumentPosition)
+Position = ContractPosition | EntryPosition | NoticePosition | DocumentPosition | PaymentPosition
+P = TypeVar("P", ContractPosition, EntryPosition, NoticePosition, DocumentPosition, PaymentPosition)
 
 _LONGEST: Final = 200
 _TAGS: Final[dict[type[Position], str]] = {
@@ -25,6 +26,7 @@ _TAGS: Final[dict[type[Position], str]] = {
     EntryPosition: "e",
     NoticePosition: "n",
     DocumentPosition: "d",
+    PaymentPosition: "p",
 }
 
 
@@ -44,6 +46,7 @@ def _whole(value: object) -> int:
 _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "int": _whole,
     "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
     "UUID": UUID,
 }
 

@@ -23,6 +23,7 @@ class Kind(IntEnum):
     RENT_NOTICE = 5
     DOCUMENT = 6
     CONTACT_POINT = 7
+    PAYMENT = 8
 
 
 def encode(kind: Kind, uuid: UUID) -> str:

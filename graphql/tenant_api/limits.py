@@ -18,6 +18,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     InlineFragmentNode,
     IntValueNode,
     OperationDefinitionNode,
@@ -36,7 +37,7 @@ MOST_ALIASES: Final = 30
 MOST_ITEMS: Final = 100_000
 LARGEST_PAGE: Final = 100
 
-Parent = GraphQLObjectType | GraphQLInterfaceType
+Parent = GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class _Ruler:
         return self._known[name]
 
     def _field(self, node: FieldNode, parent: Parent) -> Measure:
-        field = parent.fields.get(node.name.value)
+        field = None if isinstance(parent, GraphQLUnionType) else parent.fields.get(node.name.value)
         alias = int(node.alias is not None)
         if field is None or node.selection_set is None:  # __typename and introspection, or a leaf
             return Measure(1, alias)
@@ -139,7 +140,7 @@ class _Ruler:
 
     def _type(self, name: str) -> Parent:
         found = self._schema.get_type(name)
-        if not isinstance(found, GraphQLObjectType | GraphQLInterfaceType):
+        if not isinstance(found, Parent):
             raise RefusedError("INVALID_QUERY", detail=f"{name} has no fields.")
         return found
 

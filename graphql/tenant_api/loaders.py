@@ -10,15 +10,18 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
-from hub.services import read_account, read_contacts, read_contracts, read_documents, read_notices
+from hub.services import read_account, read_contacts, read_contracts, read_documents, read_notices, read_payments
 from hub.services.paging import Page
+from hub.services.pay import payment_means
 from hub.services.read_account import Account, Statement
+from hub.store.means_rows import Means
 from hub.store.reads import Reading
 from hub.store.reads.contacts import ContactWithHours
 from hub.store.reads.contracts import ContractWithUnits, PartyRow, PriceRow
 from hub.store.reads.documents import DocumentPosition, DocumentRow
 from hub.store.reads.ledger import EntryFilter, EntryPosition, EntryRow
 from hub.store.reads.notices import LineRow, NoticePosition, NoticeWithDocument, Owner
+from hub.store.reads.payments import PartOfPayment, TenantPayment
 from hub.store.reads.units import UnitRow
 
 A = TypeVar("A", bound=Hashable)
@@ -74,6 +77,9 @@ class Loaders:
         self.notice = _one(self._notices)
         self.document = _one(self._documents)
         self.contact = _one(self._contacts)
+        self.payment = _one(self._payments)
+        self.payment_parts = _many(self._payment_parts)
+        self.means = _of_kind(self._means)
         self.parties = _many(self._parties)
         self.accounts_of_contract = _many(self._accounts_of_contracts)
         self.contract_ids_of_account = _many(self._contract_ids)
@@ -104,6 +110,15 @@ class Loaders:
 
     async def _contacts(self, ids: list[UUID]) -> Mapping[UUID, ContactWithHours]:
         return await read_contacts.contacts_by_id(self._reading, ids)
+
+    async def _payments(self, ids: list[UUID]) -> Mapping[UUID, TenantPayment]:
+        return await read_payments.payments_by_id(self._reading, ids)
+
+    async def _payment_parts(self, payments: list[UUID]) -> Mapping[UUID, list[PartOfPayment]]:
+        return await read_payments.parts_by_payment(self._reading, payments)
+
+    async def _means(self) -> list[Means]:
+        return await payment_means(self._reading)
 
     async def _parties(self, contracts: list[UUID]) -> Mapping[UUID, list[PartyRow]]:
         return await read_contracts.parties(self._reading, contracts)
@@ -141,6 +156,16 @@ class Loaders:
         return await read_documents.document_pages(
             self._reading, contracts, first=page.first, after=page.after, kinds=page.kinds
         )
+
+
+def _of_kind(read: Callable[[], Awaitable[list[Means]]]) -> DataLoader[str, list[Means]]:
+    """The means of payment for accounts of a kind, all kinds in one statement."""
+
+    async def load(kinds: list[str]) -> list[list[Means]]:
+        found = await read()
+        return [[one for one in found if kind in one.accounts] for kind in kinds]
+
+    return DataLoader(load_fn=load)
 
 
 def _one(read: Callable[[list[UUID]], Awaitable[Mapping[UUID, T]]]) -> DataLoader[UUID, T | None]:

@@ -55,6 +55,24 @@ class Prepared:
         """Whether an operation asks nothing but these root fields."""
         return self._root_fields(operation.selection_set, set()) <= public
 
+    def changes(self, operation: OperationDefinitionNode) -> int:
+        """How many things a mutation would do: an alias is one more."""
+        if operation.operation is not OperationType.MUTATION:
+            return 0
+        return self._count(operation.selection_set, set())
+
+    def _count(self, selected: SelectionSetNode, seen: set[str]) -> int:
+        count = 0
+        for selection in selected.selections:
+            if isinstance(selection, FieldNode):
+                count += not selection.name.value.startswith("__")
+            elif isinstance(selection, InlineFragmentNode):
+                count += self._count(selection.selection_set, seen)
+            elif isinstance(selection, FragmentSpreadNode) and selection.name.value not in seen:
+                seen.add(selection.name.value)
+                count += self._count(self.fragments[selection.name.value].selection_set, seen)
+        return count
+
     def _root_fields(self, selected: SelectionSetNode, seen: set[str]) -> set[str]:
         names: set[str] = set()
         for selection in selected.selections:

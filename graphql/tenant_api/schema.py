@@ -1,4 +1,4 @@
-"""The schema: what can be asked, and nothing that changes anything."""
+"""The schema: what can be asked, and the little that can be done."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tenant_api import ids
 from tenant_api.context import Context, Info
 from tenant_api.ids import Kind
 from tenant_api.loaders import Loaders
+from tenant_api.mutations import Mutation
 from tenant_api.types.account import Account, LedgerEntry
 from tenant_api.types.contact import ContactPoint
 from tenant_api.types.contract import Contract
@@ -22,6 +23,7 @@ from tenant_api.types.document import Document
 from tenant_api.types.money import CONFIG
 from tenant_api.types.node import Node
 from tenant_api.types.notice import RentNotice
+from tenant_api.types.payment import Payment
 from tenant_api.types.unit import Unit
 from tenant_api.types.viewer import Landlord, Viewer
 
@@ -34,6 +36,7 @@ _NODES: Final[dict[Kind, tuple[Callable[[Loaders], DataLoader[UUID, Any]], Calla
     Kind.RENT_NOTICE: (attrgetter("notice"), RentNotice.of),
     Kind.DOCUMENT: (attrgetter("document"), Document.of),
     Kind.CONTACT_POINT: (attrgetter("contact"), ContactPoint.of),
+    Kind.PAYMENT: (attrgetter("payment"), Payment.of),
 }
 PUBLIC: Final = frozenset({"landlord", "__typename", "__schema", "__type"})
 """What may be asked without a token."""
@@ -72,6 +75,7 @@ class Query:
 
 SCHEMA: Final = strawberry.Schema(
     query=Query,
-    types=[Contract, Unit, Account, LedgerEntry, RentNotice, Document, ContactPoint],
+    mutation=Mutation,
+    types=[Contract, Unit, Account, LedgerEntry, RentNotice, Document, ContactPoint, Payment],
     config=CONFIG,
 )

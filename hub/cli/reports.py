@@ -195,11 +195,10 @@ def print_refused(row: Mapping[str, Any]) -> None:
 
 
 def plugin_rows(registry: Registry) -> list[dict[str, Any]]:
-    """One row a connector, then what is broken, then what is not allowed."""
-    rows = [
-        {"name": name, "state": "ready", "version": "", "summary": connector.summary}
-        for name, connector in sorted(registry.connectors.items())
-    ]
+    """One row a connector, one a payment provider, then what is broken, then what is not allowed."""
+    ready = [(name, one.summary) for name, one in sorted(registry.connectors.items())]
+    ready += [(name, one.summary) for name, one in sorted(registry.providers.items())]
+    rows = [{"name": name, "state": "ready", "version": "", "summary": summary} for name, summary in ready]
     rows += [
         {"name": one.name, "state": "broken", "version": one.version, "summary": one.reason} for one in registry.broken
     ]

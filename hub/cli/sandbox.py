@@ -13,6 +13,10 @@ from hub.cli.up import DataDir
 
 Landlord = Annotated[str, typer.Argument(help="rives-doise, cite-des-tilleuls or lakeside-homes.", show_default=False)]
 
+Misbehaving = Annotated[
+    str, typer.Argument(help="rives-doise, cite-des-tilleuls, lakeside-homes or payments.", show_default=False)
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add `sandbox`."""
@@ -69,13 +73,14 @@ def night(
 
 def misbehave(
     landlord: Annotated[
-        str | None, typer.Argument(help="rives-doise, cite-des-tilleuls or lakeside-homes.", show_default=False)
+        str | None,
+        typer.Argument(help="rives-doise, cite-des-tilleuls, lakeside-homes or payments.", show_default=False),
     ] = None,
     what: Annotated[str | None, typer.Argument(help="See --list.", show_default=False)] = None,
     file: Annotated[
         str,
         typer.Argument(
-            help="For truncate: how the file's name begins (ECR), or an operation; for post-late: how many nights.",
+            help="For truncate: how the file's name begins, or an operation; for post-late: nights; payments: shop.",
             show_default=False,
         ),
     ] = "",
@@ -85,7 +90,8 @@ def misbehave(
     json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Have a landlord's ERP do something wrong, in the place of what it does wrong now; `behave` ends it."""
+    """Have an ERP, or the payment providers, do something wrong, in the place of what they do wrong now; `behave` ends
+    it."""
     from hub.cli.output import console
 
     if show_list:
@@ -98,8 +104,9 @@ def misbehave(
         console.print(_tell(data_dir, {"do": "misbehave", "landlord": landlord, "order": order}), soft_wrap=True)
 
 
-def behave(landlord: Landlord, data_dir: DataDir = None) -> None:
-    """Put right what a landlord's ERP does wrong: doors, replies, and files as they should have been."""
+def behave(landlord: Misbehaving, data_dir: DataDir = None) -> None:
+    """Put right what a landlord's ERP, or the payment providers, do wrong: doors, replies, webhooks, and files as they
+    should have been."""
     from hub.cli.output import console
 
     put_back = _tell(data_dir, {"do": "behave", "landlord": landlord})
@@ -110,10 +117,15 @@ def behave(landlord: Landlord, data_dir: DataDir = None) -> None:
 def _explain(*, as_json: bool) -> None:
     from hub.cli.output import print_rows
     from hub.sandbox.misbehaviours import MISBEHAVIOURS
+    from hub.sandbox.payments.misbehaviours import PAYMENT_MISBEHAVIOURS
 
     rows = [
         {"what": name, "on the wire": one.wire, "you then see": one.seen, "not for": ", ".join(one.not_for or ())}
         for name, one in MISBEHAVIOURS.items()
+    ]
+    rows += [
+        {"what": name, "on the wire": one.wire, "you then see": one.seen, "not for": "ERPs: say `payments`"}
+        for name, one in PAYMENT_MISBEHAVIOURS.items()
     ]
     print_rows(rows, ("what", "not for", "on the wire", "you then see"), as_json=as_json, empty="")
 

@@ -19,6 +19,7 @@ from hub.config.landlord_config import (
 )
 from hub.config.landlord_file import ConnectorEntry, Draft, FeedEntry, LandlordFile
 from hub.config.lines import Path as KeyPath
+from hub.config.payment_tables import ProviderConfig, ProviderEntry, owner_of
 from hub.config.problems import LandlordFileError, nearest
 from hub.config.references import Reference, fill, find_secrets
 from hub.domain.schedule import Schedule
@@ -53,6 +54,8 @@ def resolve(
         file.feeds,
         file.contact_points,
         file.notify,
+        file.payments,
+        file.providers,
         text=file.text,
     )
     return _Judge(draft, registry, os.environ if environ is None else environ, need_secrets).config()
@@ -74,6 +77,8 @@ class _Judge:
         self.problems += self._rivals()
         self.problems += self._never()
         self._notify()
+        providers = {name: self._provider(one) for name, one in self.draft.providers.items()}
+        self.problems += self._posting()
         if self.problems or self.draft.identity is None:
             ordered = sorted(self.problems, key=lambda problem: problem.where.line or 0)
             raise LandlordFileError(str(self.draft.path), ordered)
@@ -90,6 +95,8 @@ class _Judge:
             self.secrets,
             text=self.draft.text,
             notify=self.draft.notify,
+            payments=self.draft.payments,
+            providers={name: one for name, one in providers.items() if one is not None},
         )
 
     def _classes(self) -> dict[str, type[ErpConnector[Any]]]:
@@ -106,17 +113,43 @@ class _Judge:
         path = ("connectors", entry.name)
         if plugin is None:
             return ConnectorConfig(entry.name, entry.plugin, entry.settings, entry.network)
-        references, misplaced = find_secrets(plugin.settings_model, entry.settings)
+        names = self._own_settings(plugin.settings_model, entry.settings, path, entry.name)
+        schema = plugin.settings_model.schema_version
+        return ConnectorConfig(entry.name, entry.plugin, entry.settings, entry.network, names, schema, entry.pace)
+
+    def _provider(self, entry: ProviderEntry) -> ProviderConfig | None:
+        path = ("providers", entry.name)
+        try:
+            plugin = self.registry.provider(entry.plugin)
+        except PluginError as error:
+            self._tell((*path, "plugin"), error.message, error.hint)
+            return None
+        names = self._own_settings(plugin.settings_model, entry.settings, path, owner_of(entry.name))
+        schema = plugin.settings_model.schema_version
+        return ProviderConfig(entry.name, entry.plugin, entry.settings, entry.network, entry.own, names, schema)
+
+    def _posting(self) -> Iterator[SettingsError]:
+        """Whoever takes payments says which ERP is told, where it is not plain."""
+        named, connectors = self.draft.payments.erp, self.draft.connectors
+        if named is not None and named not in connectors:
+            hint = nearest(named, list(connectors)) or "write a [connectors.NAME] first"
+            yield self.spot.problem(("payments", "erp"), f'there is no connector "{named}"', hint)
+        if named is None and self.draft.providers and len(connectors) > 1:
+            message = "of several connectors, one is told of payments"
+            yield self.spot.problem(("payments",), message, 'write [payments] with erp = "NAME"')
+
+    def _own_settings(
+        self, model: type[BaseModel], settings: Mapping[str, Any], path: KeyPath, owner: str
+    ) -> tuple[str, ...]:
+        """A plugin's own part of a table, judged; gives the names of its secrets, which are read under `owner`."""
+        references, misplaced = find_secrets(model, settings)
         for one in misplaced:
             self._tell((*path, *one.path), one.message, one.hint)
         values = {".".join(map(str, one.path)): _UNREAD for one in misplaced}
         for name, found in references.items():
-            values[name] = self._secret(entry.name, name, (*path, *name.split(".")), found)
-        ignored = {one.path[0] for one in misplaced}
-        self._settings(plugin.settings_model, fill(entry.settings, values), path, ignored)
-        schema = plugin.settings_model.schema_version
-        names = tuple(references)
-        return ConnectorConfig(entry.name, entry.plugin, entry.settings, entry.network, names, schema, entry.pace)
+            values[name] = self._secret(owner, name, (*path, *name.split(".")), found)
+        self._settings(model, fill(settings, values), path, {one.path[0] for one in misplaced})
+        return tuple(references)
 
     def _secret(self, connector: str, name: str, path: KeyPath, found: Reference) -> SecretStr:
         try:

@@ -17,6 +17,7 @@ from hub.config.feed_modes import CoversTable, SequenceTable
 from hub.config.guard_table import NO_GUARD_OF_ITS_OWN, GuardTable
 from hub.config.landlord_file import Identity, Network, Pace
 from hub.config.notify import Notify
+from hub.config.payment_tables import NO_PAYMENTS, PaymentsTable, ProviderConfig, ProviderTable
 from hub.config.problems import nearest
 from hub.config.references import fill
 from hub.config.taken_over import taken_over
@@ -26,7 +27,7 @@ from hub.domain.schedule import Schedule, duration
 from hub.domain.windows import Window
 from hub.errors import NotFoundError, SettingsError, Where
 from hub.mapping import Mapper, compile_mapping
-from hub.ports import ConnectorSettings, ErpConnector, Feed, PluginSettings
+from hub.ports import ConnectorSettings, ErpConnector, Feed, PaymentProvider, PluginSettings, ProviderSettings, Push
 from hub.records import RECORDS, Stream, field_specs
 from hub.wire.policy import NetworkPolicy
 
@@ -35,9 +36,11 @@ SecretName = tuple[str, str]
 
 
 class Connectors(Protocol):
-    """Who knows the connector classes: the registry."""
+    """Who knows the plugins' classes: the registry."""
 
     def connector(self, name: str) -> type[ErpConnector[Any]]: ...
+
+    def provider(self, name: str) -> type[PaymentProvider[Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class LandlordConfig:
     secrets: Mapping[SecretName, SecretStr] = field(default_factory=dict, repr=False, compare=False)
     notify: tuple[Notify, ...] = ()
     text: str = field(default="", repr=False, compare=False)
+    payments: PaymentsTable = NO_PAYMENTS
+    providers: dict[str, ProviderConfig] = field(default_factory=dict)
 
     @property
     def slug(self) -> str:
@@ -110,7 +115,8 @@ class LandlordConfig:
     def secret_names(self) -> frozenset[SecretName]:
         """The secrets that have to be filled in before connectors are built."""
         of_connectors = {(one.name, name) for one in self.connectors.values() for name in one.secret_fields}
-        return frozenset(of_connectors | {(one.owner, "secret") for one in self.notify if one.secret})
+        of_providers = {(one.owner, name) for one in self.providers.values() for name in one.secret_fields}
+        return frozenset(of_connectors | of_providers | {(one.owner, "secret") for one in self.notify if one.secret})
 
     def feed(self, name: str) -> FeedConfig:
         """One feed by name. Raises NotFoundError."""
@@ -131,18 +137,48 @@ class LandlordConfig:
     def build_settings(self, connector: str) -> ConnectorSettings:
         """The connector's typed settings. Raises SettingsError when a secret is not filled in or something is wrong."""
         one = self.connectors[connector]
-        missing = [name for name in one.secret_fields if (connector, name) not in self.secrets]
+        model = self.connector_class(connector).settings_model
+        stored = self._with_secrets_of(connector, f"connector {connector}", one.settings, one.secret_fields)
+        settings: ConnectorSettings = self._valid(model, stored, one.schema, f"connector {connector}", None)
+        return settings
+
+    def provider(self, name: str) -> ProviderConfig:
+        """One means of payment by name. Raises NotFoundError."""
+        if name in self.providers:
+            return self.providers[name]
+        raise NotFoundError(f"{self.slug} has no provider {name!r}", hint=nearest(name, list(self.providers)))
+
+    def provider_class(self, name: str) -> type[PaymentProvider[Any]]:
+        """The plugin's class. Raises PluginError when the plugin is gone or broken."""
+        return self.registry.provider(self.provider(name).plugin)
+
+    def build_provider_settings(self, name: str) -> ProviderSettings:
+        """A provider's typed settings; raises as `build_settings`."""
+        one, model = self.provider(name), self.provider_class(name).settings_model
+        stored = self._with_secrets_of(one.owner, f"provider {name}", one.settings, one.secret_fields)
+        settings: ProviderSettings = self._valid(model, stored, one.schema, f"provider {name}", None)
+        return settings
+
+    @property
+    def erp(self) -> str | None:
+        """The connector payments are posted to."""
+        return self.payments.erp or (next(iter(self.connectors)) if len(self.connectors) == 1 else None)
+
+    def push(self) -> Push | None:
+        """How that connector posts; None where it cannot."""
+        return self.connector_class(self.erp).push_of(self.build_settings(self.erp)) if self.erp else None
+
+    def _with_secrets_of(
+        self, owner: str, what: str, settings: Mapping[str, Any], fields: tuple[str, ...]
+    ) -> dict[str, Any]:
+        missing = [name for name in fields if (owner, name) not in self.secrets]
         if missing:
             raise SettingsError(
-                f"the secret {missing[0]} of connector {connector} is not stored",
+                f"the secret {missing[0]} of {what} is not stored",
                 hint="apply the landlord's file again",
                 where=Where(landlord=self.slug),
             )
-        given = {name: value for (owner, name), value in self.secrets.items() if owner == connector}
-        model = self.connector_class(connector).settings_model
-        what, stored = f"connector {connector}", fill(one.settings, given)
-        settings: ConnectorSettings = self._valid(model, stored, one.schema, what, None)
-        return settings
+        return fill(settings, {name: value for (of, name), value in self.secrets.items() if of == owner})
 
     def build_feed(self, name: str, *, today: date | None = None) -> Feed:
         """What a connector is given of a feed, its mapping compiled. `today`: the day its window is for."""
@@ -173,8 +209,15 @@ class LandlordConfig:
             "feeds": [_feed_plain(feed) for feed in self.feeds],
             "contact_points": [point.plain() for point in self.contact_points],
             "notify": [one.plain() for one in self.notify],
+            **self._payments_plain(),
         }
         return json.dumps(content, ensure_ascii=False, sort_keys=True)
+
+    def _payments_plain(self) -> dict[str, Any]:
+        """Only where written: a file that says nothing of payments keeps its fingerprint."""
+        table = self.payments.model_dump(mode="json", exclude_defaults=True)
+        providers = {name: one.plain() for name, one in self.providers.items()}
+        return ({"payments": table} if table else {}) | ({"providers": providers} if providers else {})
 
     @classmethod
     def from_json(cls, text: str | Mapping[str, Any], registry: Connectors) -> LandlordConfig:
@@ -189,6 +232,8 @@ class LandlordConfig:
             tuple(ContactPoint.model_validate(point) for point in content["contact_points"]),
             registry,
             notify=tuple(Notify.model_validate(one) for one in content.get("notify", ())),
+            payments=PaymentsTable.model_validate(content.get("payments", {})),
+            providers={name: _provider_again(name, one) for name, one in content.get("providers", {}).items()},
         )
 
     def _mapper(self, feed: FeedConfig) -> Mapper | None:
@@ -272,6 +317,12 @@ def _connector_again(name: str, content: Mapping[str, Any]) -> ConnectorConfig:
     secret_fields, schema = tuple(content["secret_fields"]), content.get("schema", 1)
     pace = Pace.model_validate(content.get("pace", {}))
     return ConnectorConfig(name, content["plugin"], content["settings"], network, secret_fields, schema, pace)
+
+
+def _provider_again(name: str, content: Mapping[str, Any]) -> ProviderConfig:
+    network, own = Network.model_validate(content["network"]), ProviderTable.model_validate(content["own"])
+    fields = tuple(content["secret_fields"])
+    return ProviderConfig(name, content["plugin"], content["settings"], network, own, fields, content["schema"])
 
 
 def _feed_plain(feed: FeedConfig) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from hub.config.guard_table import NO_GUARD_OF_ITS_OWN, GuardTable
 from hub.config.lines import Path as KeyPath
 from hub.config.lines import TomlLines
 from hub.config.notify import Notify
+from hub.config.payment_tables import NO_PAYMENTS, OWN_WORDS, PaymentsTable, ProviderEntry, ProviderTable, owner_of
 from hub.config.problems import LandlordFileError, Spot, nearest
 from hub.config.references import all_references
 from hub.domain.modes import Mode
@@ -199,6 +200,8 @@ class LandlordFile:
     notify: tuple[Notify, ...]
     spot: Spot = field(repr=False)
     text: str = field(default="", repr=False, compare=False)
+    payments: PaymentsTable = NO_PAYMENTS
+    providers: dict[str, ProviderEntry] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path | str) -> LandlordFile:
@@ -215,7 +218,7 @@ class LandlordFile:
             draft.notify,
             draft.spot,
         )
-        return cls(*parts, text=draft.text)
+        return cls(*parts, text=draft.text, payments=draft.payments, providers=draft.providers)
 
     @property
     def slug(self) -> str:
@@ -229,8 +232,17 @@ class LandlordFile:
             for connector in self.connectors.values()
             for path, found in all_references(connector.settings)
         }
+        of_providers = {
+            (owner_of(provider.name), ".".join(map(str, path))): found.read(self.path.parent, os.environ)
+            for provider in self.providers.values()
+            for path, found in all_references(provider.settings)
+        }
         told = {(one.owner, "secret"): one.reference for one in self.notify}
-        return of_connectors | {name: ref.read(self.path.parent, os.environ) for name, ref in told.items() if ref}
+        return (
+            of_connectors
+            | of_providers
+            | {name: ref.read(self.path.parent, os.environ) for name, ref in told.items() if ref}
+        )
 
 
 @dataclass(slots=True)
@@ -244,6 +256,8 @@ class Draft:
     feeds: dict[str, FeedEntry] = field(default_factory=dict)
     contact_points: tuple[ContactPoint, ...] = ()
     notify: tuple[Notify, ...] = ()
+    payments: PaymentsTable = NO_PAYMENTS
+    providers: dict[str, ProviderEntry] = field(default_factory=dict)
     problems: list[SettingsError] = field(default_factory=list)
     text: str = field(default="", repr=False)
 
@@ -262,7 +276,7 @@ class Draft:
         return draft
 
     def _take(self, content: dict[str, Any]) -> None:
-        known = ("landlord", "connectors", "feeds", "contact_points", "notify")
+        known = ("landlord", "connectors", "feeds", "payments", "providers", "contact_points", "notify")
         for name in content.keys() - set(known):
             self.problems.append(self.spot.problem((name,), f'unknown table "{name}"', nearest(name, known)))
         if "landlord" in content:
@@ -275,6 +289,10 @@ class Draft:
         for name, table, path in self._tables(content, "feeds"):
             if feed := self._feed(name, table, path):
                 self.feeds[name] = feed
+        self.payments = self._model(PaymentsTable, content.get("payments", {}), ("payments",)) or NO_PAYMENTS
+        for name, table, path in self._tables(content, "providers"):
+            if provider := self._provider(name, table, path):
+                self.providers[name] = provider
         self.contact_points = tuple(self._list(ContactPoint, content, "contact_points"))
         self.notify = tuple(self._list(Notify, content, "notify"))
 
@@ -305,6 +323,16 @@ class Draft:
         known = {"plugin", "network", *Pace.model_fields}
         settings = {key: value for key, value in table.items() if key not in known}
         return ConnectorEntry(name, plugin, settings, network, pace) if network and pace else None
+
+    def _provider(self, name: str, table: dict[str, Any], path: KeyPath) -> ProviderEntry | None:
+        network = self._model(Network, table.get("network", {}), (*path, "network"))
+        plugin = table.get("plugin")
+        if not isinstance(plugin, str):
+            self.problems.append(self.spot.problem(path, "plugin is missing", 'write plugin = "lyra"'))
+            return None
+        own = self._model(ProviderTable, table, path)
+        settings = {key: value for key, value in table.items() if key not in OWN_WORDS}
+        return ProviderEntry(name, plugin, settings, network, own) if network and own else None
 
     def _feed(self, name: str, table: dict[str, Any], path: KeyPath) -> FeedEntry | None:
         own = self._model(_FeedTable, table, path)

@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from hub.errors import SettingsError
 
 PREFIX = "HOUSING_HUB_"
+BUILT_IN = ("soap", "sftp_files", "dummy", "lyra", "payfip", "offline", "systempay_form", "stripe")
+"""The plugins that come with the hub."""
 Profile = Literal["developer", "production"]
 
 
@@ -30,7 +32,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     profile: Profile = "production"
-    plugins: Annotated[tuple[str, ...], NoDecode] = ("soap", "sftp_files")
+    plugins: Annotated[tuple[str, ...], NoDecode] = BUILT_IN
     master_key: SecretStr | None = Field(default=None, repr=False)
     master_key_file: Path | None = None
     blob_url: str = Field(default_factory=lambda given: _own_blobs(given["data_dir"]), repr=False)

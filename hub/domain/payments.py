@@ -7,7 +7,7 @@ before the payment it belongs to make no difference. Cents, never a float.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -148,16 +148,18 @@ def project(asked: Asked, events: Iterable[PaymentEvent]) -> Projection:
     return replace(found, state=state, reason=reason)
 
 
-def erp_totals(found: Projection, *, told_cents: int) -> tuple[int, int]:
-    """What the ERP must have been told in all: paid, and taken back of it. `told_cents`: paid postings made already.
+def erp_totals(found: Projection, *, told_cents: int, back_cents: int = 0) -> tuple[int, int]:
+    """What the ERP must have been told in all: paid, and taken back of it. `told_cents`, `back_cents`: postings made
+    already. Their difference is always what the landlord has, or is promised.
 
-    Nothing is told while a person must look. A promise that fell through after it was told is taken back.
+    Nothing is told while a person must look. A promise that fell through after it was told is taken back; what was
+    taken back and came after all (a refund that failed, a dispute won, another card) is told as paid again.
     """
     if found.state is PaymentState.REVIEW:
-        return told_cents, 0
-    paid = max(found.gross_cents, told_cents)
-    fell = max(0, told_cents - found.gross_cents) if found.fallen_through_cents else 0
-    return paid, min(paid, found.refunded_cents + found.lost_cents + fell)
+        return told_cents, back_cents
+    gone = found.refunded_cents + found.lost_cents
+    paid = max(told_cents, found.gross_cents + max(0, back_cents - gone))
+    return paid, gone + paid - found.gross_cents
 
 
 def _fell_through(ref: str, sums: _Sums) -> bool:
@@ -167,21 +169,21 @@ def _fell_through(ref: str, sums: _Sums) -> bool:
 def _state(
     asked: Asked, found: Projection, heard: list[PaymentEvent], sums: _Sums, transactions: int
 ) -> tuple[PaymentState, str]:
-    if (reason := _unfit(asked, heard, transactions)) and not sums.has(EventKind.CLEARED):
+    if reason := _unfit(asked, heard, transactions, cleared=sums[EventKind.CLEARED]):
         return PaymentState.REVIEW, reason
     if found.gross_cents:
         return _paid_state(found), ""
     return _unpaid_state(found, heard, sums)
 
 
-def _unfit(asked: Asked, heard: list[PaymentEvent], transactions: int) -> str:
-    """Why a person must look: what was reported is not what was asked, or the tenant paid twice."""
+def _unfit(asked: Asked, heard: list[PaymentEvent], transactions: int, *, cleared: Container[str]) -> str:
+    """Why a person must look: what was reported is not what was asked, or the tenant paid twice. `cleared`: what a
+    person let stand already; whatever else comes is looked at again."""
     for event in heard:
-        if event.kind is EventKind.MISMATCH:
-            return event.reason or "mismatch"
-        if reason := mismatch(asked, event):
+        reason = event.reason or "mismatch" if event.kind is EventKind.MISMATCH else mismatch(asked, event)
+        if reason and reason not in cleared:
             return reason
-    return "paid_twice" if transactions > 1 else ""
+    return "paid_twice" if transactions > 1 and "paid_twice" not in cleared else ""
 
 
 def _paid_state(found: Projection) -> PaymentState:

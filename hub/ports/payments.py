@@ -1,8 +1,8 @@
 """The trade of a payment provider, told as its journey: check, start, and then whatever is heard of the payment.
 
 A provider is plain blocking Python, made anew for each piece of work: `__init__(settings, context)`, used by one
-thread, closed. It runs in workers only: the API process holds no provider's secret. It keeps nothing and decides nothing: it
-tells facts (`PaymentEvent`), and the hub works out the state. Every call may come twice with the same key.
+thread, closed. It runs in workers only: the API process holds no provider's secret. It keeps nothing and decides
+nothing: it tells facts (`PaymentEvent`), and the hub works out the state. Every call may come twice with the same key.
 
 Where money may move: `start` (only where a provider charges at once), `refund`, `cancel`. Nowhere else.
 """

@@ -46,6 +46,7 @@ def _serve(asked: argparse.Namespace) -> int:
             soap_port=asked.soap_port,
             sftp_port=asked.sftp_port,
             lakeside_port=asked.lakeside_port,
+            payments_port=asked.payments_port,
         )
         with sandbox:
             _say(sandbox.state)
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--soap-port", type=int, default=0, help="0: that of last time, or any")
     parser.add_argument("--sftp-port", type=int, default=0, help="0: that of last time, or any")
     parser.add_argument("--lakeside-port", type=int, default=0, help="0: that of last time, or any")
+    parser.add_argument("--payments-port", type=int, default=0, help="0: that of last time, or any")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--contracts",

@@ -23,6 +23,8 @@ from hub.sandbox.keys import host_key_line, new_key, password, read_key
 from hub.sandbox.lock import FolderLock
 from hub.sandbox.mischief import Mischief, Order
 from hub.sandbox.model import Landlord, World
+from hub.sandbox.payments import PaymentServer, misbehaviours
+from hub.sandbox.payments.misbehaviours import WHO as PAYMENTS
 from hub.sandbox.sftp_server import SftpServer, fingerprint
 from hub.sandbox.soap_server import SoapServer
 from hub.sandbox.till import Till
@@ -63,7 +65,8 @@ class Kept:
 
 
 class Sandbox:
-    """Rives d'Oise Habitat and Lakeside Homes on SOAP, Cité des Tilleuls on SFTP, at 127.0.0.1. A context manager.
+    """Rives d'Oise Habitat and Lakeside Homes on SOAP, Cité des Tilleuls on SFTP, and their payment providers on HTTP,
+    at 127.0.0.1. A context manager.
 
     Port 0 means the port of last time if it is free, else any; a port that is given must be free (OSError otherwise).
     SetupError when another sandbox serves the folder, ValueError for a world of fewer than ten contracts.
@@ -79,6 +82,7 @@ class Sandbox:
         soap_port: int = 0,
         sftp_port: int = 0,
         lakeside_port: int = 0,
+        payments_port: int = 0,
     ) -> None:
         self.folder = folder.resolve()
         self.root = self.folder / "sftp"
@@ -98,6 +102,8 @@ class Sandbox:
             self.lakeside = _yardi_server(self.folder, lakeside, port=lakeside_port, last=_port_of(last, "lakeside"))
             undo.callback(self.lakeside.stop)
             self.lakeside.take_receipts(self.tills["lakeside-homes"])
+            self.payments = _payment_server(self.folder, port=payments_port, last=_port_of(last, "payments"))
+            undo.callback(self.payments.stop)
             self.sftp = _sftp_server(self.folder, self.root, port=sftp_port, last=_port_of(last, "sftp"))
             undo.callback(self.sftp.stop)
             self.sftp.till = self.tills["cite-des-tilleuls"]
@@ -143,6 +149,7 @@ class Sandbox:
         self.soap.start()
         self.lakeside.start()
         self.sftp.start()
+        self.payments.start()
         self.inbox.start()
         return state
 
@@ -168,12 +175,20 @@ class Sandbox:
         return self.day
 
     def misbehave(self, landlord: str, order: Order) -> str:
-        """Do something wrong from now on; says what. AskError when this landlord's ERP cannot."""
+        """Do something wrong from now on; says what. AskError when this landlord's ERP cannot. `payments` is not of a
+        landlord: the payment providers, or those of the shops that `file` names."""
+        if landlord == PAYMENTS:
+            if order.times is not None or order.until is not None:
+                raise InvalidAskError("payment providers do so until told", hint="`behave payments` ends it")
+            return misbehaviours.misbehave(self.payments.book, order.what, order.file)
         with self._lock:
             return self._mischief.misbehave(landlord, order)
 
     def behave(self, landlord: str) -> list[str]:
         """Do everything right again; gives the files that were put back."""
+        if landlord == PAYMENTS:
+            misbehaviours.behave(self.payments.book)
+            return []
         with self._lock:
             return self._mischief.behave(landlord)
 
@@ -192,6 +207,7 @@ class Sandbox:
         with self.sftp.still:
             write_next(self.world("cite-des-tilleuls"), self.root, since=since)
         self.soap.world, self.lakeside.world = self.world("rives-doise"), self.world("lakeside-homes")
+        self.payments.pass_nights(days)
         self._remember()
 
     def welcome(self, landlord: Landlord) -> None:
@@ -220,12 +236,15 @@ class Sandbox:
             case "night":
                 return [self.advance().isoformat() for _ in range(int(asked["nights"]))]
             case "orders":
-                return {landlord: asdict(order) for landlord, order in self.orders.items()}
+                found = {str(landlord): asdict(order) for landlord, order in self.orders.items()}
+                order = misbehaviours.misbehaves(self.payments.book)
+                return found if order is None else {**found, PAYMENTS: {**order, "times": None}}
         raise InvalidAskError("the sandbox does not know this order")
 
     def _remember(self) -> dict[str, Any]:
         self._kept = replace(self._kept, day=self.day.isoformat())
         doors = {"soap": self._soap_state(), "sftp": self._sftp_state(), "lakeside": self._lakeside_state()}
+        doors["payments"] = self.payments.state()
         self.state = {"ready": True, "host": HOST, **asdict(self._kept), **doors}
         _write_state(self.folder, self.state)
         return self.state
@@ -269,6 +288,7 @@ class Sandbox:
         # Without its state first: a folder cut off half way is made again.
         (self.folder / STATE).unlink(missing_ok=True)
         rmtree(self.root, ignore_errors=True)
+        PaymentServer.forget(self.folder)
         Mischief.forget(self.folder)
         Bookings.forget(self.folder)
         kept = Kept(LAYOUT, seed, contracts, today.isoformat(), today.isoformat())
@@ -333,6 +353,10 @@ def _sftp_server(folder: Path, root: Path, *, port: int, last: int) -> SftpServe
         )
 
     return _at_port(server, port=port, last=last)
+
+
+def _payment_server(folder: Path, *, port: int, last: int) -> PaymentServer:
+    return _at_port(lambda at: PaymentServer(folder, host=HOST, port=at), port=port, last=last)
 
 
 def _at_port(server: Callable[[int], ServerT], *, port: int, last: int) -> ServerT:

@@ -5,19 +5,17 @@ from __future__ import annotations
 
 import logging
 import select
-import socket
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from socketserver import TCPServer
 from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 from hub.sandbox.faults import SoapFaults
+from hub.sandbox.http_server import StoppableHttp
 from hub.sandbox.model import World
 from hub.sandbox.soap_envelope import Call, FaultError, envelope_texts, read_call
 from hub.sandbox.soap_operations import OPERATIONS, BusinessError, Reply, answer, busy
@@ -58,7 +56,7 @@ class SoapServer:
         self.faults = SoapFaults()
         self.stopping = Event()
         self._lock = Lock()
-        self._http = _Http((host, port), partial(_Handler, self))
+        self._http = StoppableHttp((host, port), partial(_Handler, self))
         self.host, self.port = host, int(self._http.server_address[1])
         self._thread = Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.1}, name="sandbox-soap", daemon=True
@@ -161,47 +159,6 @@ def _cut(texts: Iterable[str], *, keep: float = 0.7) -> Iterator[str]:
     whole = "".join(texts)
     yield from whole[: int(len(whole) * keep)].splitlines(keepends=True)
     raise CutError("the connection is cut")
-
-
-class _Http(ThreadingHTTPServer):
-    """Keeps its connections, so that a stop ends them and joins their threads."""
-
-    daemon_threads = False
-    block_on_close = True
-    request_queue_size = 128
-
-    def __init__(self, address: tuple[str, int], handler: Any) -> None:
-        self._connections: set[socket.socket] = set()
-        super().__init__(address, handler, bind_and_activate=False)
-        try:
-            self.server_bind()
-        except OSError:
-            self.server_close()
-            raise
-
-    def server_bind(self) -> None:
-        """Without the name look-up of http.server, which takes seconds on a machine without DNS."""
-        TCPServer.server_bind(self)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def close_connections(self) -> None:
-        for connection in list(self._connections):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                self._connections.discard(connection)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller who hangs up is no news; anything else is a fault of ours."""
-        if not isinstance(sys.exception(), OSError):
-            _log.exception("a request could not be answered")
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -12,6 +12,7 @@ from hub.config import FeedConfig, LandlordConfig
 from hub.domain.clock import Clock
 from hub.domain.plan import Plan
 from hub.errors import ConflictError, Where
+from hub.services.means import means_of, policy_of
 from hub.store.breaker_rows import put_breakers
 from hub.store.contact_rows import ContactPoint, Opening, put_contact_points
 from hub.store.engine import scope
@@ -29,9 +30,11 @@ from hub.store.landlord_rows import (
     put_landlord,
     save_config,
 )
+from hub.store.means_rows import put_means
 from hub.store.schedule_rows import ScheduleRow, put_schedules
 from hub.store.vault import Vault, put_secrets
 
+PROVIDER_CALLS_AT_ONCE = 16
 _SHOWN = 6
 """Lines of a diff in a refusal."""
 
@@ -127,6 +130,7 @@ async def put_in_force(conn: Connection, clock: Clock, config: LandlordConfig, a
         conn, landlord=config.slug, config=public, sha256=config.fingerprint, now=now, applying=applying
     )
     await put_contact_points(conn, landlord=config.slug, wanted=_contact_points(config))
+    await put_means(conn, landlord=config.slug, policy=policy_of(config), means=means_of(config))
     await _put_schedules(conn, config, clock)
     return version
 
@@ -201,6 +205,7 @@ async def _put_schedules(conn: Connection, config: LandlordConfig, clock: Clock)
     wanted = [_schedule(config, plan, feeds, clock) for plan, feeds in _by_plan(config).items()]
     await put_schedules(conn, landlord=config.slug, wanted=wanted)
     caps = {name: one.pace.max_at_once for name, one in config.connectors.items()}
+    caps |= {one.owner: PROVIDER_CALLS_AT_ONCE for one in config.providers.values()}
     await put_breakers(conn, landlord=config.slug, caps=caps, now=clock.now())
 
 

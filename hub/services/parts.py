@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from prometheus_client import CollectorRegistry
 
 from hub.domain.clock import Clock
+from hub.jobs import Bell, NoBell
 from hub.store.blobs import BlobStore
 from hub.store.handles import Engine
 from hub.store.vault import Vault
@@ -31,7 +32,9 @@ class ApiParts:
     profile: Profile
     public_url: str
     metrics: CollectorRegistry
+    bell: Bell = field(default_factory=NoBell)
 
     async def close(self) -> None:
         """Give back the connections."""
+        self.bell.close()
         await self.engine.dispose()

@@ -86,6 +86,7 @@ def _enter(conn: Connection) -> None:
     names = {
         "app.landlord": options.get("landlord"),
         "app.contracts": _uuid_array(options.get("contracts")),
+        "app.person": options.get("person"),
         "transaction_read_only": "on" if options.get("readonly") else None,
     }
     said = [(name, value) for name, value in names.items() if value is not None]
@@ -105,14 +106,21 @@ def _uuid_array(contracts: Sequence[UUID] | None) -> str | None:
 
 @asynccontextmanager
 async def scope(
-    engine: AsyncEngine, landlord: str | None, contracts: Sequence[UUID] | None = None, *, readonly: bool = False
+    engine: AsyncEngine,
+    landlord: str | None,
+    contracts: Sequence[UUID] | None = None,
+    *,
+    readonly: bool = False,
+    person: UUID | None = None,
 ) -> AsyncIterator[AsyncConnection]:
     """One transaction of one landlord: committed at the end, rolled back on an error.
 
-    `contracts`: what `hub_api` may see of the landlord's tenants (`tenant_session` says which); other roles ignore it.
+    `contracts`, `person`: what `hub_api` may see and write of the landlord's tenants, and for whom (`tenant_session`
+    says which); other roles ignore them.
     `landlord` None is for what belongs to no one (the directory) and for `hub_dispatch`.
     """
     async with engine.connect() as conn:
-        await conn.execution_options(landlord=landlord, contracts=contracts, readonly=readonly)
+        options = {"landlord": landlord, "contracts": contracts, "readonly": readonly}
+        await conn.execution_options(**options, person=None if person is None else str(person))
         async with conn.begin():
             yield conn

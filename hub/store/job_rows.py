@@ -340,6 +340,12 @@ async def find_next_try(conn: AsyncConnection, *, kind: str, dedup_key: str) -> 
     return None if row is None else NextTry(row.run_at, row.attempts + 1, row.max_attempts)
 
 
+async def was_asked(conn: AsyncConnection, *, landlord: str, kind: str, dedup_key: str) -> bool:
+    """Whether a job of this key was ever asked for, as long as it is kept."""
+    mine = (job.c.landlord_id == landlord, job.c.kind == kind, job.c.dedup_key == dedup_key)
+    return (await conn.execute(select(job.c.id).where(*mine).limit(1))).first() is not None
+
+
 async def hurry(conn: AsyncConnection, *, landlord: str, order_key: str, now: datetime) -> None:
     """What waits under this key to be tried again is due at once."""
     waiting = (job.c.landlord_id == landlord, job.c.order_key == order_key, job.c.state == "ready", job.c.run_at > now)

@@ -47,15 +47,32 @@ def _sync_grants(table: Table) -> list[str]:
     if table is access_token:
         shown = _listed(column.name for column in table.columns if column.name != "token_hash")
         return [f"grant select ({shown}), insert, delete on {table.name} to {Role.SYNC}"]
+    if table.info["append_only"]:
+        return [f"grant select, insert on {table.name} to {Role.SYNC}"]
     return [f"grant select, insert, update, delete on {table.name} to {Role.SYNC}"]
 
 
 def _for_api(table: Table) -> list[str]:
+    if table is landlord:
+        return _directory(table)
+    return [*_shown_to_api(table), *_written_by_api(table)]
+
+
+def _written_by_api(table: Table) -> list[str]:
+    """Requests ask for work: what they may write is named row by row."""
+    condition = table.info["insert"]
+    if condition is None:
+        return []
+    return [
+        f"create policy ask on {table.name} for insert to {Role.API} with check ({LANDLORD} and ({condition}))",
+        f"grant insert on {table.name} to {Role.API}",
+    ]
+
+
+def _shown_to_api(table: Table) -> list[str]:
     person = table.info["person"]
     if person is None:
         return []
-    if table is landlord:
-        return _directory(table)
     seen = LANDLORD if person == ANYONE else f"{LANDLORD} and ({person})"
     return [
         f"create policy session on {table.name} for select to {Role.API} using ({seen})",

@@ -17,6 +17,7 @@ from hub.sync.days import days_of
 from hub.sync.documents import keep_documents
 from hub.sync.guard import judge, report_hold, settle_holds
 from hub.sync.parts import FeedTask, Reading
+from hub.sync.reflecting import reflect_postings
 from hub.sync.refused import keep_refused, refuse_too_many
 from hub.sync.threads import in_thread
 
@@ -55,7 +56,7 @@ async def write_staged(task: FeedTask, conn: Connection, days: Days | None, *, c
     """Compare what is staged with what is held, and write what differs. `complete`: rows that are not staged are not
     at the source either."""
     with span("apply"):
-        return await apply_stream(
+        result = await apply_stream(
             conn,
             landlord=task.landlord,
             stream=task.feed.stream,
@@ -66,6 +67,9 @@ async def write_staged(task: FeedTask, conn: Connection, days: Days | None, *, c
             complete=complete,
             days=days,
         )
+        if task.feed.stream is Stream.LEDGER_ENTRIES:
+            await reflect_postings(task, conn)
+        return result
 
 
 async def _settle_claims(task: FeedTask, reading: Reading, conn: Connection) -> None:

@@ -287,6 +287,7 @@ class _Night:
                     approved=approved,
                     order=order,
                     on_top=on_top_of(self.config, name),
+                    match_days=self.config.payments.match_days,
                 )
 
     @asynccontextmanager

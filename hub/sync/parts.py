@@ -62,7 +62,7 @@ class FeedTask:
     """One feed of one run. `known`: it has been applied before, in whatever run. `approved`: the hold whose data a
     person let through, to be applied now instead of what the source has. `order`: where numbered inputs stand.
     `on_top`: the feeds whose files go on from this one's snapshots. `source_before`: the connector whose data the feed
-    held when the run came to it."""
+    held when the run came to it. `match_days`: how far from a posting's day an entry without reference may lie."""
 
     parts: SyncParts
     landlord: str
@@ -79,6 +79,7 @@ class FeedTask:
     order: Order | None = None
     on_top: tuple[str, ...] = ()
     source_before: str | None = None
+    match_days: int = 5
 
     @property
     def record(self) -> type[CanonicalRecord]:

@@ -113,7 +113,7 @@ class Bench:
 
     def secrets(self) -> list[str]:
         """Every secret among the settings, in clear: to prove that it shows nowhere."""
-        return list(_secrets(self.check_settings(self.settings)))
+        return list(secrets_of(self.check_settings(self.settings)))
 
 
 def gather(connector: ErpConnector[Any], feed: Feed, spool: FolderSpool, *, cursor: str | None = None) -> Harvest:
@@ -158,14 +158,15 @@ def told(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)) + repr(error)
 
 
-def _secrets(value: object) -> Iterator[str]:
+def secrets_of(value: object) -> Iterator[str]:
+    """The secrets in settings, in clear: to prove that none shows anywhere."""
     if isinstance(value, SecretStr):
         clear = value.get_secret_value()
         # A key is seen line by line: a part of it is as bad as the whole.
         yield from [line for line in clear.splitlines() if len(line) > 8 and not line.startswith("-----")] or [clear]
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
-            yield from _secrets(getattr(value, name))
+            yield from secrets_of(getattr(value, name))
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from _secrets(item)
+            yield from secrets_of(item)

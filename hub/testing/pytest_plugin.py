@@ -4,4 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("hub.testing.erp_contract")
+pytest.register_assert_rewrite(
+    "hub.testing.erp_contract", "hub.testing.payment_contract", "hub.testing.payment_incoming"
+)

@@ -17,6 +17,7 @@ from hub.wire.xml import local_name, parse_small
 _XML_TYPES = frozenset({"text/xml", "application/xml", "application/soap+xml", ""})
 _MAX_FAULT = 1024**2
 _MAX_HEAD = 256 * 1024
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,20}")
 _LOGIN = re.compile(r"auth|security|credential|password|login|user|token|denied|identif|mot de passe", re.IGNORECASE)
 
 
@@ -24,12 +25,15 @@ _LOGIN = re.compile(r"auth|security|credential|password|login|user|token|denied|
 class Fault:
     """What a SOAP Fault says: `code` without its prefix (1.2: the innermost subcode), `text` in the server's words.
 
-    `sender` is whether the server blames the caller (Client, Sender). The detail is not kept: it may echo the request.
+    `sender` is whether the server blames the caller (Client, Sender). Of the detail, which may echo the request, only
+    the name of its element is kept, and the short code in it where it has one (`<code>P5</code>`).
     """
 
     code: str
     text: str
     sender: bool
+    detail_name: str = ""
+    detail_code: str = ""
 
 
 def classify_fault(fault: Fault, what: str) -> HubError:
@@ -139,7 +143,18 @@ def _read_fault(response: HttpResponse, head: bytes) -> Fault:
     fault = next(element for element in root.iter(etree.Element) if local_name(element) == "Fault")
     plain = [code.rpartition(":")[2] for code in _texts(fault, "faultcode", "Value")] or ["Fault"]
     texts = _texts(fault, "faultstring", "Text")
-    return Fault(plain[-1], (texts or [""])[0], plain[0].partition(".")[0] in ("Client", "Sender"))
+    sender = plain[0].partition(".")[0] in ("Client", "Sender")
+    return Fault(plain[-1], (texts or [""])[0], sender, *_detail(fault))
+
+
+def _detail(fault: etree._Element) -> tuple[str, str]:
+    """The name of the element in the detail, and its code."""
+    for part in fault:
+        if local_name(part).lower() == "detail":
+            for element in part.iterchildren(etree.Element):
+                codes = (_text(one) for one in element.iter(etree.Element) if local_name(one) == "code")
+                return local_name(element)[:80], next((code for code in codes if _CODE.fullmatch(code)), "")
+    return "", ""
 
 
 def _texts(fault: etree._Element, *names: str) -> list[str]:

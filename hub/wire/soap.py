@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -128,7 +128,7 @@ class SoapClient:
         text = fault.text
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return Fault(fault.code, text, fault.sender)
+        return replace(fault, text=text)
 
 
 class _Transport:

@@ -65,6 +65,15 @@ class VendoredWsdl:
         contents = {name: _read_pinned(folder / name, expected) for name, expected in lock["files"].items()}
         return cls(folder, lock["url"], lock["files"], contents)
 
+    @classmethod
+    def shipped(cls, folder: Path, url: str) -> VendoredWsdl:
+        """A WSDL (`service.wsdl`) and schemas that came inside a package: as good as the package. `url`: the service
+        they describe."""
+        folder = folder.resolve()
+        names = sorted(path.name for path in folder.iterdir() if path.suffix in (".wsdl", ".xsd"))
+        contents = {name: (folder / name).read_bytes() for name in names}
+        return cls(folder, url, {name: _sha256(content) for name, content in contents.items()}, contents)
+
 
 def vendor_wsdl(url: str, folder: Path, session: HttpSession) -> VendoredWsdl:
     """Fetches a WSDL with all it imports and includes into `folder`, locations made relative, with `wsdl.lock.json`.

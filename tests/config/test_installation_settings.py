@@ -22,7 +22,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_any_variable_a_hub_runs_for_production_on_this_machine() -> None:
     settings = Settings()
     assert (settings.profile, settings.host, settings.port) == ("production", "127.0.0.1", 8000)
-    assert settings.plugins == ("soap", "sftp_files")
+    assert settings.plugins == ("soap", "sftp_files", "dummy", "lyra", "payfip", "offline", "systempay_form", "stripe")
     assert settings.public_url == "http://127.0.0.1:8000"
     assert settings.blob_url == f"file://{Path('.housing-hub/blobs').absolute()}"
 

@@ -22,6 +22,7 @@ WORLD: dict[str, Any] = {
         "port": 41003,
         "wsdl": "http://127.0.0.1:41003/lakeside/webservices/ItfResidentTransactions20.asmx?wsdl",
     },
+    "payments": {"port": 41004, "url": "http://127.0.0.1:41004"},
 }
 
 
@@ -37,6 +38,17 @@ def test_the_landlords_files_get_the_sandboxs_addresses_keys_and_secrets(tmp_pat
     licence = (lakeside.parent / yardi["licence"]["file"]).resolve()
     assert (yardi["wsdl"], licence.name) == (WORLD["lakeside"]["wsdl"], "lakeside_licence")
     assert (rives.parent / sftp["private_key"]["file"]).resolve() == tmp_path / "sandbox" / "secrets" / "tilleuls_key"
+
+
+def test_addresses_of_payment_providers_are_the_sandboxs(tmp_path: Path) -> None:
+    source = tmp_path / "landlords"
+    source.mkdir()
+    for slug in demo.LANDLORDS:
+        usual = 'endpoint = "http://127.0.0.1:8774/api-payment"\nkey = "../.housing-hub/sandbox/secrets/pay_x"\n'
+        (source / f"{slug}.toml").write_text(usual)
+    path = demo.write_landlord_files(tmp_path, WORLD, source=source)[0]
+    told = tomllib.loads(path.read_text())
+    assert told == {"endpoint": "http://127.0.0.1:41004/api-payment", "key": "../sandbox/secrets/pay_x"}
 
 
 def test_a_restart_leaves_files_alone_that_were_applied_unless_the_sandbox_moved(tmp_path: Path) -> None:
@@ -72,7 +84,7 @@ def test_the_sandbox_keeps_its_ports_and_leaves_taken_ones() -> None:
 
     assert ports["soap"] == other
     assert port not in ports.values()
-    assert len(set(ports.values())) == len(ports) == 3
+    assert len(set(ports.values())) == len(ports) == 4
 
 
 def test_a_sandbox_state_cut_in_the_middle_counts_as_none(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_graphql_is_the_installed_library() -> None:
     assert not Path(spec.origin).is_relative_to(ROOT / "graphql")
 
 
-@pytest.mark.parametrize("package", ["hub", "erp_connectors", "tenant_api"])
+@pytest.mark.parametrize("package", ["hub", "erp_connectors", "payment_providers", "tenant_api"])
 def test_our_packages_come_from_the_tree(package: str) -> None:
     spec = find_spec(package)
 

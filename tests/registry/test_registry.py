@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.config import Settings
 from hub.errors import PluginError
 from hub.hookspecs import ENTRY_POINT_GROUP
 from hub.registry import BrokenPlugin, Registry
@@ -92,8 +93,9 @@ def test_a_sound_plugin_is_found_with_its_package_and_version(shop: Shop, tmp_pa
 
 
 def test_the_built_in_plugins_come_through_the_same_door() -> None:
-    registry = Registry.load(["soap", "sftp_files"])
+    registry = Registry.load(Settings().plugins)
     assert set(registry.connectors) == {"soap", "sftp_files", "folder_files"}
+    assert set(registry.providers) == {"dummy", "lyra", "payfip", "offline", "systempay_form", "stripe"}
     assert registry.broken == ()
 
 
@@ -120,7 +122,7 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(shop: Shop, tm
 
 def test_another_api_is_named_with_both_versions(shop: Shop) -> None:
     one = broken(shop, SOUND.replace("(1, 0)", "(2, 0)"))
-    assert one.reason == "it was written for plugin API 2.0, this hub has 1.0"
+    assert one.reason == "it was written for plugin API 2.0, this hub has 1.1"
     assert "upgrade Housing Hub" in one.hint
     assert "install a newer version of the plugin" in broken(shop, SOUND.replace("(1, 0)", "(0, 9)")).hint
     assert "plugin API 1.7" in broken(shop, SOUND.replace("(1, 0)", "(1, 7)")).reason
@@ -205,3 +207,82 @@ def test_nothing_is_kept_between_two_loads(shop: Shop) -> None:
     first = Registry.load(["lake"], [shop.plugin(SOUND)])
     assert Registry.load([], []).connectors == {}
     assert set(first.connectors) == {"lake"}
+
+
+PAYING = """
+from hub.hookspecs import hookimpl
+from hub.ports import PaymentProvider, ProviderCapabilities, ProviderSettings
+
+HUB_API = (1, 1)
+
+class Settings(ProviderSettings):
+    url: str = "x"
+
+class Purse(PaymentProvider):
+    name = "{name}"
+    settings_model = Settings
+    capabilities = ProviderCapabilities(methods=("card",), flow="redirect")
+    def check(self): yield from ()
+    def start(self, ask, key): ...
+    def fetch(self, ref): ...
+    def verify_webhook(self, raw): ...
+    def parse_webhook(self, verified): ...
+    def redact(self, payload): ...
+
+@hookimpl
+def register_payment_providers():
+    return [Purse]
+"""
+
+
+def test_a_payment_provider_is_found_beside_the_connectors(shop: Shop) -> None:
+    registry = Registry.load(["purse", "lake"], [shop.plugin(PAYING, name="purse"), shop.plugin(SOUND)])
+    assert registry.broken == ()
+    assert [(plugin.connectors, plugin.providers) for plugin in registry.plugins] == [(("lake",), ()), ((), ("purse",))]
+    assert registry.provider("purse").name == "purse"
+
+
+def test_one_plugin_may_bring_both_trades(shop: Shop) -> None:
+    both = SOUND + PAYING.replace("Settings", "Spending").replace("ProviderSpending", "ProviderSettings")
+    registry = Registry.load(["lake"], [shop.plugin(both)])
+    assert registry.broken == ()
+    assert (set(registry.connectors), set(registry.providers)) == ({"lake"}, {"lake"})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (PAYING.replace("return [Purse]", "return Purse"), "register_payment_providers gives no list"),
+        (PAYING.replace("return [Purse]", "return [Settings]"), "it registers <class"),
+        (PAYING.replace("    def verify_webhook(self, raw): ...\n", ""), "Purse lacks verify_webhook"),
+        (PAYING.replace("return [Purse]", "return [Purse, Purse]"), "the payment provider name 'lake' is taken"),
+        (PAYING.replace('name = "{name}"', 'name = "Purse!"'), "Purse.name is 'Purse!'"),
+        (PAYING.replace("= Settings", "= dict"), "Purse.settings_model is <class 'dict'>"),
+        (PAYING.replace("    url: str", "    schema_version = 0\n    url: str"), "settings_model.schema_version is 0"),
+        (PAYING.replace('ProviderCapabilities(methods=("card",), flow="redirect")', "{}"), "Purse.capabilities is {}"),
+        *(
+            (PAYING.replace("url: str", f"{word}: str"), f"Purse.settings_model has a field {word!r}")
+            for word in ("plugin", "network", "label", "accounts", "note", "order", "enabled")
+        ),
+    ],
+)
+def test_a_broken_payment_provider_is_named_and_the_good_connector_is_used(shop: Shop, text: str, said: str) -> None:
+    one = broken(shop, text)
+    assert said in one.reason
+    assert one.hint
+
+
+def test_what_is_asked_for_in_the_wrong_trade_is_told_where_it_belongs(shop: Shop) -> None:
+    registry = Registry.load(["purse", "lake"], [shop.plugin(PAYING, name="purse"), shop.plugin(SOUND)])
+    with pytest.raises(PluginError, match="purse is a payment provider"):
+        registry.connector("purse")
+    with pytest.raises(PluginError, match="lake is a connector"):
+        registry.provider("lake")
+
+
+def test_an_unknown_payment_provider_is_answered_with_the_nearest(shop: Shop) -> None:
+    registry = Registry.load(["purse"], [shop.plugin(PAYING, name="purse")])
+    with pytest.raises(PluginError, match="there is no payment provider 'purze' → did you mean \"purse\""):
+        registry.provider("purze")
+    with pytest.raises(PluginError, match="add purse to HOUSING_HUB_PLUGINS"):
+        Registry.load([], [shop.plugin(PAYING, name="purse")]).provider("purse")

@@ -23,6 +23,7 @@ from hub.errors import HubError, InvalidAskError, NotFoundError
 from hub.sandbox import Sandbox, truth_of
 from hub.sandbox.control import tell
 from hub.sandbox.misbehaviours import MISBEHAVIOURS, SFTP, SOAP
+from hub.sandbox.payments.misbehaviours import PAYMENT_MISBEHAVIOURS
 
 TODAY = date(2026, 11, 20)
 WORLD: dict[str, Any] = {"contracts": 24, "today": TODAY}
@@ -446,13 +447,32 @@ def test_the_command_misbehaves_shows_and_behaves(own: Sandbox, data_dir: Path) 
 
 def test_the_list_explains_every_one(data_dir: Path) -> None:
     told = json.loads(typed(data_dir, "misbehave", "--list", "--json").stdout)
-    assert sorted(MISBEHAVIOURS) == sorted(one["what"] for one in told)
+    assert sorted([*MISBEHAVIOURS, *PAYMENT_MISBEHAVIOURS]) == sorted(one["what"] for one in told)
     assert all(one["on the wire"] and one["you then see"] for one in told)
+
+
+def test_the_payment_providers_misbehave_until_told_also_through_a_restart(data_dir: Path, first_day: Path) -> None:
+    shutil.copytree(first_day, data_dir / "sandbox", ignore=shutil.ignore_patterns("run"))
+    with Sandbox(data_dir / "sandbox", **WORLD):
+        assert "HTTP 500" in typed(data_dir, "misbehave", "payments", "errors", "rives-doise").stdout
+        assert "rives-doise" in typed(data_dir, "misbehave").stdout
+    with Sandbox(data_dir / "sandbox", **WORLD) as sandbox:
+        url = f"{sandbox.payments.url}/_sandbox/chaos"
+        told = httpx.get(url).json()
+        assert {key for key, one in told.items() if one["error_before"]} == {
+            f"rives-doise/{wire}" for wire in ("lyra", "vads", "payfip", "stripe")
+        }
+        typed(data_dir, "behave", "payments")
+        assert not any(one["error_before"] for one in httpx.get(url).json().values())
+        assert "behave" in typed(data_dir, "misbehave").stdout
 
 
 @pytest.mark.parametrize(
     ("words", "kind", "text"),
     [
+        (("payments", "hang"), NotFoundError, "cannot hang"),
+        (("payments", "errors", "nobody"), InvalidAskError, "serves nobody"),
+        (("payments", "errors", "--times", "3"), InvalidAskError, "until told"),
         (("nobody", "hang"), NotFoundError, "no landlord nobody"),
         ((SFTP, "sing"), NotFoundError, "cannot sing"),
         ((SFTP, "truncate"), InvalidAskError, "wants a FILE"),

@@ -194,7 +194,7 @@ async def test_what_the_draft_allows_is_answered(http: Any, body: dict[str, Any]
         ),
         ({**TYPENAME, "operationName": "Other"}, "UNKNOWN_OPERATION"),
         ({"query": "query A { __typename } query B { __typename }"}, "UNKNOWN_OPERATION"),
-        ({"query": "mutation { __typename }"}, "INVALID_QUERY"),
+        ({"query": "subscription { __typename }"}, "INVALID_QUERY"),
     ],
 )
 async def test_a_query_that_is_not_executed_has_no_data(developer_api: Any, body: dict[str, Any], code: str) -> None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from hub.services import read_account
+from hub.services import read_account, read_payments
+from hub.services.pay import payable_cents
 from hub.services.read_account import Account as AccountFacts
 from hub.services.read_account import Statement as StatementFacts
 from hub.store.reads.ledger import EntryFilter, EntryPosition, EntryRow
 from hub.store.reads.notices import NoticePosition
+from hub.store.reads.payments import PaymentPosition
 from tenant_api import cursors, ids
 from tenant_api.context import Info
 from tenant_api.ids import Kind
@@ -22,6 +24,7 @@ from tenant_api.types.kinds import AccountKind, EntryKind
 from tenant_api.types.money import Money, Period, money, period_or_none
 from tenant_api.types.node import Node
 from tenant_api.types.notice import RentNotice
+from tenant_api.types.payment import Payment, PaymentMeans
 from tenant_api.types.unit import Unit
 
 if TYPE_CHECKING:
@@ -112,11 +115,18 @@ class Account(Node):
     kind: AccountKind = strawberry.field(description="What it is kept for.")
     number: str = strawberry.field(description="The landlord's number for it.")
     balance: Money = strawberry.field(
-        description="Balance of record: the landlord's own where it gives one. Positive: the tenant owes it."
+        description="Balance of record: the landlord's own where it gives one, less payments it does not show yet. "
+        "Positive: the tenant owes it."
     )
     balance_on: date | None = strawberry.field(description="The day at whose end the balance was struck.")
     due_now: Money = strawberry.field(
         description="What has fallen due and is not paid: debits due up to today less all credits, never negative."
+    )
+    payable: Money = strawberry.field(
+        description="What can be paid now without paying in advance: the balance less payments that are open."
+    )
+    in_flight: Money = strawberry.field(
+        description="Payments the landlord's ledger does not show yet, negative; the balance holds them already."
     )
     as_of: datetime | None = strawberry.field(
         description="When the landlord's system was last read for this account: nothing here is older."
@@ -135,6 +145,8 @@ class Account(Node):
             balance=money(facts.balance_cents),
             balance_on=facts.balance_on,
             due_now=money(facts.due_now_cents),
+            payable=money(payable_cents(facts)),
+            in_flight=money(facts.flight_cents),
             as_of=facts.as_of,
             incomplete=facts.incomplete,
         )
@@ -170,6 +182,17 @@ class Account(Node):
         read_account.check_period(from_on, to_on)
         facts = await info.context.loaders.statement.load((self.facts.id, Days(from_on, to_on)))
         return Statement.of(self.facts, facts)
+
+    @strawberry.field(description="The means of payment it can be paid with, in the landlord's order.")
+    async def payment_means(self, info: Info, first: First = 20) -> list[PaymentMeans]:
+        rows = await info.context.loaders.means.load(self.facts.kind)
+        return [PaymentMeans.of(row, info.context.language) for row in rows[:first]]
+
+    @strawberry.field(description="Payments made for it through the hub, the latest first.")
+    async def payments(self, info: Info, first: First = 20, after: After = None) -> Connection[Payment]:
+        place = cursors.decode(PaymentPosition, after)
+        page = await read_payments.payment_page(info.context.reading, first=first, after=place, account=self.facts.id)
+        return connect(page, Payment.of, after=after)
 
     @strawberry.field(description="The rent notices posted to it, the latest period first.")
     async def rent_notices(self, info: Info, first: First = 12, after: After = None) -> Connection[RentNotice]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import strawberry
 
-from hub.services import read_account, read_contacts, read_contracts, read_documents
+from hub.services import read_account, read_contacts, read_contracts, read_documents, read_payments
 from hub.store.landlord_rows import LandlordRow
 from hub.store.reads.contracts import ContractPosition
 from hub.store.reads.documents import DocumentPosition
+from hub.store.reads.payments import PaymentPosition
 from tenant_api import cursors
 from tenant_api.context import Info
 from tenant_api.types.account import Account
@@ -15,6 +16,7 @@ from tenant_api.types.connections import After, Connection, First, connect
 from tenant_api.types.contact import ContactPoint
 from tenant_api.types.contract import Contract
 from tenant_api.types.document import Document, Kinds
+from tenant_api.types.payment import Payment
 
 
 @strawberry.type(description="A landlord (bailleur).")
@@ -57,6 +59,12 @@ class Viewer:
             info.context.reading, info.context.viewer, first=first, after=place, kinds=chosen
         )
         return connect(page, Document.of, after=after)
+
+    @strawberry.field(description="All payments made through the hub, the latest first.")
+    async def payments(self, info: Info, first: First = 20, after: After = None) -> Connection[Payment]:
+        place = cursors.decode(PaymentPosition, after)
+        page = await read_payments.payment_page(info.context.reading, first=first, after=place)
+        return connect(page, Payment.of, after=after)
 
     @strawberry.field(description="Whom to turn to: contacts for everyone and for the sites where the person rents.")
     async def contact_points(self, info: Info, first: First = 20) -> list[ContactPoint]:

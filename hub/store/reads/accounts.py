@@ -19,6 +19,8 @@ class AccountRow:
     the last opening balance on (`opening_cents` is None where that is an entry). `truth`: of_record or summed, as the
     landlord says which of the two tenants see.
 
+    `flight_cents`: postings no entry shows yet, signed as in the ledger; `gap_cents`: what the ERP's own balance was
+    above the summed one when they were made, None where there are none. `open_cents`: payments begun and not ended.
     `due_debits_cents`: what has fallen due up to the day asked about; `credits_cents`: all credits, negative.
     `as_of`: when the older of its two feeds (accounts, ledger) was last read. `incomplete`: figures of it are refused.
     """
@@ -38,6 +40,9 @@ class AccountRow:
     as_of: datetime | None
     incomplete: bool
     truth: str = "of_record"
+    flight_cents: int = 0
+    gap_cents: int | None = None
+    open_cents: int = 0
 
 
 # PostgreSQL sums a bigint as numeric; a landlord's whole ledger stays inside a bigint (hub.domain.money).
@@ -72,6 +77,16 @@ _AS_OF = """(
         where g.landlord_id = f.landlord_id and g.stream = f.stream and g.source = a.source)))"""
 _INCOMPLETE = """exists (
     select from account_gap g where g.landlord_id = a.landlord_id and g.account_id = a.id)"""
+_FLIGHT = """
+    select cast(coalesce(sum(case p.kind when 'payment' then -p.amount_cents else p.amount_cents end), 0) as bigint)
+        as flight_cents,
+      (array_agg(p.gap_cents order by p.id desc))[1] as gap_cents
+    from erp_posting p
+    where p.landlord_id = a.landlord_id and p.account_id = a.id and p.state not in ('reflected', 'void')"""
+_OPEN = """(
+    select cast(coalesce(sum(t.amount_cents), 0) as bigint) from payment_part t
+    where t.landlord_id = a.landlord_id and t.account_id = a.id and t.is_open)"""
+_IN_FLIGHT = ("flight_cents", "gap_cents")
 _SUMS = ("entries", "entries_cents", "due_debits_cents", "credits_cents", "last_posted_on")
 _COLUMNS = listed(
     AccountRow,
@@ -80,7 +95,9 @@ _COLUMNS = listed(
     incomplete=_INCOMPLETE,
     opening_cents=_OPENING,
     truth=_TRUTH,
+    open_cents=_OPEN,
     **{name: f"figures.{name}" for name in _SUMS},
+    **{name: f"flight.{name}" for name in _IN_FLIGHT},
 )
 _ORDER = "a.kind <> 'rent', a.number, a.id"
 
@@ -89,6 +106,7 @@ _OF_CONTRACTS = text(f"""
     from account_contract ac
     join account a on a.landlord_id = ac.landlord_id and a.id = ac.account_id
     cross join lateral ({_FIGURES}) as figures
+    cross join lateral ({_FLIGHT}) as flight
     where ac.contract_id = any(cast(:ids as uuid[])) and ac.missing_since is null
     order by {_ORDER}""")
 
@@ -96,6 +114,7 @@ _BY_IDS = text(f"""
     select {_COLUMNS}
     from account a
     cross join lateral ({_FIGURES}) as figures
+    cross join lateral ({_FLIGHT}) as flight
     where a.id = any(cast(:ids as uuid[])) and exists (
       select 1 from account_contract ac
       where ac.landlord_id = a.landlord_id and ac.account_id = a.id and ac.missing_since is null)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -22,7 +22,8 @@ Rows = Sequence[tuple[Any, ...]]
 
 # One statement says who is asking and lets the rest of the transaction see that person's contracts, no others.
 _OPEN = text(
-    "select s.person_id, s.contract_ids, set_config('app.contracts', s.contract_ids::text, true)"
+    "select s.person_id, s.contract_ids, set_config('app.contracts', s.contract_ids::text, true),"
+    " set_config('app.person', s.person_id::text, true)"
     " from tenant_session(:token_hash, :now) as s where s.person_id is not null"
 ).bindparams(bindparam("token_hash", type_=LargeBinary), bindparam("now", type_=DateTime(timezone=True)))
 
@@ -54,7 +55,15 @@ class Reading:
         self._lock = asyncio.Lock()
         self._stack = AsyncExitStack()
         self._conn: Connection | None = None
+        self._person: UUID | None = None
         self._closed = False
+
+    @classmethod
+    def over(cls, conn: Connection, landlord: str) -> Self:
+        """A reading within a transaction of the caller's, for what has to be decided there."""
+        reading = cls(cast(Engine, None), landlord)
+        reading._conn = conn
+        return reading
 
     async def __aenter__(self) -> Self:
         return self
@@ -65,6 +74,19 @@ class Reading:
         async with self._lock:  # a resolver nobody waits for any more may still be asking
             self._closed = True
             await self._stack.aclose()
+
+    async def let_go(self) -> None:
+        """End the transaction, keeping who is asking: the next question sees what was committed meanwhile."""
+        async with self._lock:
+            await self._stack.aclose()
+            self._stack, self._conn = AsyncExitStack(), None
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Connection]:
+        """A transaction of its own in which the person asking may write; the reading holds no connection meanwhile."""
+        await self.let_go()
+        async with scope(self._engine, self.landlord, self._contracts, person=self._person) as conn:
+            yield conn
 
     async def rows(self, statement: Executable, **values: object) -> Rows:
         """The answer to one statement. `ReadingFailedError` once any statement of this reading has failed."""
@@ -97,7 +119,7 @@ class Reading:
                 raise ReadingFailedError from error
 
     async def _open(self) -> Connection:
-        opening = scope(self._engine, self.landlord, self._contracts, readonly=True)
+        opening = scope(self._engine, self.landlord, self._contracts, readonly=True, person=self._person)
         self._conn = await self._stack.enter_async_context(opening)
         return self._conn
 
@@ -106,7 +128,8 @@ class Reading:
         found = await self.rows(_OPEN, token_hash=token_hash, now=now)
         if not found:
             return None
-        person, contracts, _ = found[0]
+        person, contracts, *_ = found[0]
+        self._person, self._contracts = person, tuple(contracts)
         return Session(person=person, contracts=tuple(contracts))
 
 

@@ -23,12 +23,20 @@ ANYONE: Final = "anyone"
 
 
 def landlord_table(
-    name: str, *items: SchemaItem, key: Sequence[str], person: str | None = None, comment: str = ""
+    name: str,
+    *items: SchemaItem,
+    key: Sequence[str],
+    person: str | None = None,
+    insert: str | None = None,
+    append_only: bool = False,
+    comment: str = "",
 ) -> Table:
     """A table with landlord data.
 
     `key`: the rest of the primary key. `person`: None = `hub_api` is not granted the table at all; `ANYONE` = the
     landlord policy alone; else an SQL condition on the row, which the policy of `hub_api` adds to the landlord's.
+    `insert`: None = `hub_api` writes no row; else the condition on those it may write. `append_only`: nobody changes or
+    removes a row.
     """
     return Table(
         name,
@@ -37,7 +45,7 @@ def landlord_table(
         *items,
         PrimaryKeyConstraint("landlord_id", *key),
         comment=comment or None,
-        info={"person": person},
+        info={"person": person, "insert": insert, "append_only": append_only},
     )
 
 

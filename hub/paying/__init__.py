@@ -1,0 +1,1 @@
+"""Payments at work: providers are called, facts are heard, the ERP is told. Runs in workers and for operators."""
