@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import psycopg
@@ -38,6 +39,8 @@ BOTH = SOAP, SFTP = "rives-doise", "cite-des-tilleuls"
 LEASE = 2.0
 HOST = "127.0.0.1"
 _KEY = base64.b64encode(hashlib.sha256(b"chaos").digest()).decode()
+_PROVISIONING = asyncio.Lock()
+"""Alembic's context is one for the whole process."""
 T = TypeVar("T")
 
 
@@ -95,6 +98,9 @@ class Fleet:
         self.frozen: set[str] = set()
         self._names = [f"worker-{number}" for number in range(workers)]
         self._with_broker = broker
+        self._broker_is_struck = asyncio.Lock()
+        self._asking: psycopg.Connection[Any] | None = None
+        self._one_by_one = Lock()
         self.port = _free_port()
         self.parts: OperatorParts
 
@@ -117,7 +123,8 @@ class Fleet:
         broker = await asyncio.to_thread(self.valkey.start)
         if not self._with_broker:
             await asyncio.to_thread(self.valkey.stop)
-        url = await provision(self.admin_url, database=DATABASE, master_key=base64.b64decode(_KEY))
+        async with _PROVISIONING:
+            url = await provision(self.admin_url, database=DATABASE, master_key=base64.b64decode(_KEY))
         self.environment = {
             "HOUSING_HUB_DATABASE_URL": url,
             "HOUSING_HUB_BROKER_URL": broker,
@@ -221,16 +228,16 @@ class Fleet:
         return not self.postgres.alive()
 
     async def kill_broker(self, pause: float) -> None:
-        """SIGKILL: nothing of it is kept. It comes back empty after the pause."""
-        if self.valkey.pid is not None:
-            os.kill(self.valkey.pid, signal.SIGKILL)
+        """SIGKILL: nothing of it is kept. It comes back empty after the pause; only then can it be killed again."""
+        async with self._broker_is_struck:
+            if self.valkey.pid is not None:
+                os.kill(self.valkey.pid, signal.SIGKILL)
+            await until(self._broker_gone, "the broker is gone", seconds=20, every=0.01)
+            await asyncio.sleep(pause)
+            await asyncio.to_thread(self.valkey.start)
 
-        async def gone() -> bool:
-            return not self.valkey.alive()
-
-        await until(gone, "the broker is gone", seconds=20, every=0.01)
-        await asyncio.sleep(pause)
-        await asyncio.to_thread(self.valkey.start)
+    async def _broker_gone(self) -> bool:
+        return not self.valkey.alive()
 
     async def flush_broker(self) -> None:
         """What it held is gone."""
@@ -241,8 +248,11 @@ class Fleet:
         return await asyncio.to_thread(self._sql, statement, values)
 
     def _sql(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
-        with self.admin() as conn:
-            cursor = conn.execute(statement, values)  # type: ignore[call-overload]  # texts of this harness
+        """On one connection, since it is asked ten times a second; after a crash on another."""
+        with self._one_by_one:
+            if self._asking is None or self._asking.closed:
+                self._asking = self.admin()
+            cursor = self._asking.execute(statement, values)  # type: ignore[call-overload]  # texts of this harness
             return cursor.fetchall() if cursor.description else []
 
     def admin(self) -> psycopg.Connection[Any]:
@@ -266,6 +276,8 @@ class Fleet:
         for process in self.processes.values():
             if process.ended() is None:
                 os.kill(process.pid, signal.SIGCONT)
+        if self._asking is not None:
+            self._asking.close()
         if hasattr(self, "parts"):
             await self.parts.close()
         await asyncio.gather(*(asyncio.to_thread(process.stop) for process in self.processes.values()))

@@ -16,12 +16,20 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, NoReturn
 
 _LOOK_SECONDS = 0.02
 _BIRTH_SECONDS = 60.0
+_LATE = (
+    "celery.app.amqp", "celery.apps.worker", "celery.backends.base", "celery.concurrency.thread",
+    "celery.events.dispatcher", "celery.fixups.django", "celery.worker.autoscale", "celery.worker.consumer",
+    "celery.worker.consumer.delayed_delivery", "celery.worker.loops", "celery.worker.pidbox", "celery.worker.strategy",
+    "kombu.transport.redis", "mortal_process", "paramiko", "zeep", "zeep.wsdl.bindings.soap",
+)  # fmt: skip
+"""What a worker has loaded once it has done its first job, by those who bring the rest."""
 
 
 class Child:
@@ -110,10 +118,10 @@ def serve() -> None:
 
 def _import_all() -> None:
     """What a worker would import by itself. Nothing is started: a fork takes only the thread that forks."""
-    import zeep  # noqa: F401
-
     from hub.registry import Registry
 
+    for name in _LATE:
+        import_module(name)
     Registry.load(("soap", "sftp_files"))
 
 
@@ -129,7 +137,7 @@ def _become(asked: dict[str, Any]) -> NoReturn:
         random.seed()
         os.environ.update(asked["environment"])
         sys.argv = ["mortal_process.py", *asked["arguments"]]
-        import mortal_process
+        import mortal_process  # it is loaded, and is nobody's for whoever only asks for children
 
         code = mortal_process.main()
     except BaseException:  # it may not come back into the parent's loop
