@@ -12,13 +12,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from blows import draw, told
 from fleet import BOTH, Fleet, HarnessError
 from mortal_process import MISTAKES
 from nights import Story
+from nursery import Nursery
 from onlookers import Told
 from trials import broker, neighbour, poison
 from verdict import differences, digest
@@ -68,9 +69,9 @@ async def _nights(asked: argparse.Namespace, folder: Path) -> list[str]:
     _say(f"seed {asked.seed}: {told(blows)}")
     began = time.monotonic()
     mistake = {"mistake": asked.mistake} if asked.mistake else {}
-    with _hook() as hook, _hook() as other:
-        mortal = Fleet(folder / "struck", workers=asked.workers, hook=hook.url, asked=mistake)
-        spared = Fleet(folder / "calm", workers=1, hook=other.url)
+    with _hook() as hook, _hook() as other, closing(Nursery(folder / "nursery.log")) as nursery:
+        mortal = Fleet(folder / "struck", workers=asked.workers, hook=hook.url, asked=mistake, nursery=nursery)
+        spared = Fleet(folder / "calm", workers=1, hook=other.url, nursery=nursery)
         struck = Story(mortal, hook, seed=asked.seed, blows=blows, say=_voice(asked))
         calm = Story(spared, other, seed=asked.seed, follows=struck, say=_voice(asked))
         async with asyncio.TaskGroup() as both:

@@ -76,7 +76,8 @@ class Fleet:
     """An async context: everything runs when it is entered, and is stopped when it is left.
 
     `asked` goes to workers and schedulers (mortal_process.py). `hook` is told of bad nights. With `broker` False
-    nothing answers where the broker should be; `patience` is how many seconds an ERP has for one exchange.
+    nothing answers where the broker should be; `patience` is how many seconds an ERP has for one exchange. Two fleets
+    may have their workers from one `nursery`, which whoever gives it closes.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Fleet:
         broker: bool = True,
         patience: int | None = None,
         asked: Mapping[str, Any] | None = None,
+        nursery: Nursery | None = None,
     ) -> None:
         self.folder, self.contracts, self.hook, self.patience = folder, contracts, hook, patience
         self.asked = {"lease": LEASE, "first_wait": 0.3, "folder": str(folder), **(asked or {})}
@@ -98,6 +100,7 @@ class Fleet:
         self.frozen: set[str] = set()
         self._names = [f"worker-{number}" for number in range(workers)]
         self._with_broker = broker
+        self._nursery, self._own_nursery = nursery, nursery is None
         self._broker_is_struck = asyncio.Lock()
         self._asking: psycopg.Connection[Any] | None = None
         self._one_by_one = Lock()
@@ -119,6 +122,8 @@ class Fleet:
         await self.close()
 
     async def _start(self) -> None:
+        self._start_sandbox()
+        self._nursery = self._nursery or Nursery(self.folder / "nursery.log")
         self.admin_url = await asyncio.to_thread(self.postgres.start)
         broker = await asyncio.to_thread(self.valkey.start)
         if not self._with_broker:
@@ -138,16 +143,18 @@ class Fleet:
             database_url=url, broker_url=broker, data_dir=self.folder, master_key=_KEY, profile="developer"
         )
         self.parts = build_operator(settings, bell=make_bell(broker, lasting=True))
-        self.nursery = Nursery(self.folder / "logs/nursery.log")
-        await self._start_sandbox()
-        for name in (*self._names, "scheduler", "api"):
+        await self._landlords_come()
+        for name in ("api", *self._names, "scheduler"):
             self.start(name)
         await until(self.api_answers, "the API answers")
 
-    async def _start_sandbox(self) -> None:
-        folder = self.folder / "sandbox"
+    def _start_sandbox(self) -> None:
+        """First of all, since it takes longest."""
         world = ["--seed", "1", "--contracts", str(self.contracts), "--today", "2026-11-20"]
-        self._run("sandbox", [sys.executable, "-m", "hub.sandbox", "--dir", str(folder), *world])
+        self._run("sandbox", [sys.executable, "-m", "hub.sandbox", "--dir", str(self.folder / "sandbox"), *world])
+
+    async def _landlords_come(self) -> None:
+        folder = self.folder / "sandbox"
 
         async def stands() -> bool:
             state = read_state(folder)
@@ -179,11 +186,10 @@ class Fleet:
 
     def start(self, name: str) -> None:
         """Start a process, or start it again."""
-        if name == "api":
-            self._run(name, [sys.executable, "-m", "hub.cli", "api"])
-            return
-        arguments = ["scheduler"] if name == "scheduler" else []
-        self.processes[name] = self.nursery.start(arguments, self.environment, self._log(name))
+        arguments = [name] if name in ("api", "scheduler") else []
+        if self._nursery is None:
+            raise HarnessError("nobody is there to start workers yet")
+        self.processes[name] = self._nursery.start(arguments, self.environment, self._log(name))
 
     def _log(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"
@@ -193,8 +199,10 @@ class Fleet:
         self.processes[name] = Guarded(argv, log=self._log(name), env=environment, cwd=ROOT)
 
     async def kill(self, *names: str) -> None:
-        """SIGKILL them at one instant, and wait until they are gone."""
+        """SIGKILL them at one instant, and wait until they are gone. Whatever ended before that is a finding."""
         for name in names:
+            if (code := self.processes[name].ended()) is not None:
+                raise HarnessError(f"{name} ended by itself, with code {code}")
             os.kill(self.processes[name].pid, signal.SIGKILL)
         await asyncio.gather(*(self._gone(self.processes[name]) for name in names))
 
@@ -281,8 +289,8 @@ class Fleet:
         if hasattr(self, "parts"):
             await self.parts.close()
         await asyncio.gather(*(asyncio.to_thread(process.stop) for process in self.processes.values()))
-        if hasattr(self, "nursery"):
-            await asyncio.to_thread(self.nursery.close)
+        if self._nursery is not None and self._own_nursery:
+            await asyncio.to_thread(self._nursery.close)
         await asyncio.to_thread(self.valkey.stop)
         await asyncio.to_thread(self.postgres.stop)
 
