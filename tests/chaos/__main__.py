@@ -12,13 +12,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from blows import draw, told
 from fleet import BOTH, Fleet, HarnessError
 from mortal_process import MISTAKES
 from nights import Story
+from nursery import Nursery
 from onlookers import Told
 from trials import broker, neighbour, poison
 from verdict import differences, digest
@@ -32,10 +33,11 @@ def main() -> int:
     if unknown := set(asked.trials) - set(TRIALS):
         parser.error(f"no such trial: {', '.join(sorted(unknown))}")
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    wrong: list[str] = []
     try:
-        wrong = asyncio.run(_all(asked, folder))
-    except HarnessError as error:
-        wrong = [str(error)]
+        wrong += asyncio.run(_all(asked, folder))
+    except* HarnessError as errors:
+        wrong += [str(error) for error in errors.exceptions]
     for sentence in wrong:
         _say(f"WRONG  {sentence}")
     if wrong:
@@ -62,19 +64,19 @@ async def _all(asked: argparse.Namespace, folder: Path) -> list[str]:
 
 
 async def _nights(asked: argparse.Namespace, folder: Path) -> list[str]:
-    """The same nights twice: with blows, and without."""
+    """The same nights in two hubs beside each other: in one with blows, in the other without."""
     blows = draw(asked.seed, asked.kills, workers=asked.workers)
     _say(f"seed {asked.seed}: {told(blows)}")
     began = time.monotonic()
     mistake = {"mistake": asked.mistake} if asked.mistake else {}
-    with _hook() as hook:
-        async with Fleet(folder / "struck", workers=asked.workers, hook=hook.url, asked=mistake) as fleet:
-            struck = Story(fleet, hook, seed=asked.seed, blows=blows, say=_voice(asked))
-            await struck.live()
-    with _hook() as hook:
-        async with Fleet(folder / "calm", workers=1, hook=hook.url) as fleet:
-            calm = Story(fleet, hook, seed=asked.seed, blows=[], say=_voice(asked))
-            await calm.live(nights=struck.lived.nights - 2)
+    with _hook() as hook, _hook() as other, closing(Nursery(folder / "nursery.log")) as nursery:
+        mortal = Fleet(folder / "struck", workers=asked.workers, hook=hook.url, asked=mistake, nursery=nursery)
+        spared = Fleet(folder / "calm", workers=1, hook=other.url, nursery=nursery)
+        struck = Story(mortal, hook, seed=asked.seed, blows=blows, say=_voice(asked))
+        calm = Story(spared, other, seed=asked.seed, follows=struck, say=_voice(asked))
+        async with asyncio.TaskGroup() as both:
+            for story in (struck, calm):
+                both.create_task(story.live())
     _report(struck, calm, seconds=time.monotonic() - began)
     wrong = list(differences(struck, calm))
     if wrong:
@@ -97,7 +99,7 @@ def _report(struck: Story, calm: Story, *, seconds: float) -> None:
         mine, other = digest(lived.dumps[slug]), digest(calm.lived.dumps[slug])
         lines = len(calm.lived.dumps[slug].splitlines())
         _say(f"dump     {slug}: {mine}, undisturbed {other}, {lines} lines")
-    _say(f"took     {seconds:.0f} s, of them undisturbed {calm.lived.seconds:.0f} s")
+    _say(f"took     {seconds:.0f} s, the undisturbed nights beside it {calm.lived.seconds:.0f} s")
 
 
 def _keep(folder: Path, *stories: Story) -> None:
