@@ -19,6 +19,7 @@ from hub.paying.parts import PAYMENTS, POSTINGS, PayingParts
 from hub.paying.post import handle_batch, handle_post
 from hub.paying.refund import REFUND_KIND, handle_refund
 from hub.paying.rounds import ANSWERS_KIND, SETTLE_KIND, handle_answers, handle_settle, make_paying_round
+from hub.paying.seen import handle_seen
 from hub.paying.start import handle_start
 from hub.paying.webhook import handle_webhook
 from hub.registry import Registry
@@ -148,6 +149,7 @@ def _paying_handlers(paying: PayingParts) -> dict[str, Handler]:
             "pay.check": handle_check,
             "pay.cancel": handle_cancel,
             "pay.webhook": handle_webhook,
+            "pay.seen": handle_seen,
             REFUND_KIND: handle_refund,
             SETTLE_KIND: handle_settle,
             "erp.post": handle_post,

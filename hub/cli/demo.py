@@ -26,6 +26,7 @@ HOST = "127.0.0.1"
 TENANTS = {"rives-doise": "T000001", "cite-des-tilleuls": "0000000001", "lakeside-homes": "t0000001"}
 LANDLORDS = tuple(TENANTS)
 _API_PORT = 8000
+_USUAL_API = "http://127.0.0.1:8000"
 _SANDBOX_PORTS = {"soap": 8771, "sftp": 8772, "lakeside": 8773, "payments": 8774}
 _NOTED = "landlords/.shipped"
 _ERPS = "sandbox: Rives d'Oise (SOAP), Tilleuls (SFTP), Lakeside (Yardi), payments"
@@ -78,7 +79,8 @@ class Demo:
         os.environ.update(environment)
         world = self.start_sandbox(contracts=contracts, advance_every=advance_every)
         start_processes(self.hub, self.story, environment)
-        self.sync(write_landlord_files(self.folder, world))
+        tell_stripe_where_we_are(world, api_url(HOST, port))
+        self.sync(write_landlord_files(self.folder, world, api=api_url(HOST, port)))
         self.say_where_to_look(api_url(HOST, port))
         self.hub.run()
 
@@ -112,6 +114,8 @@ class Demo:
         self.story.say("")
         for place, link in enumerate(links):
             self.story.say(f"{'' if place else 'Ask as a tenant':<21}{link}")
+        self.story.say(f"Pay their rent       the mutation of docs/frontend.md, returnUrl {url}/")
+        self.story.say(f"See what was paid    {command} payments list {LANDLORDS[0]}")
         self.story.say(f"See what was synced  {command} runs list")
         self.story.say(f"See what was refused {command} quarantine list {LANDLORDS[1]}")
         self.story.say("Stop                 Ctrl-C")
@@ -162,7 +166,17 @@ def listens(port: int) -> bool:
     return True
 
 
-def write_landlord_files(folder: Path, world: dict[str, Any], *, source: Path = Path("landlords")) -> list[Path]:
+def tell_stripe_where_we_are(world: dict[str, Any], url: str) -> None:
+    """A Stripe account knows its webhook's address from its dashboard; other providers are told with each payment."""
+    import httpx
+
+    order = {"shop": f"{LANDLORDS[2]}/stripe", "notify_url": f"{url}/{LANDLORDS[2]}/webhooks/card"}
+    httpx.post(f"{world['payments']['url']}/_sandbox/shop", json=order, trust_env=False).raise_for_status()
+
+
+def write_landlord_files(
+    folder: Path, world: dict[str, Any], *, source: Path = Path("landlords"), api: str = _USUAL_API
+) -> list[Path]:
     """The landlords' files with this sandbox's addresses, its host key and its secrets, in `<data dir>/landlords`.
 
     A file that would be written as it was applied at an earlier start is left alone, and not among those given: the
@@ -177,7 +191,7 @@ def write_landlord_files(folder: Path, world: dict[str, Any], *, source: Path = 
             text = (source / f"{slug}.toml").read_text(encoding="utf-8")
         except FileNotFoundError as error:
             raise SetupError(f"{error.filename} is missing", hint="run the demo from the project's folder") from error
-        text, path = _addressed(text, world), target / f"{slug}.toml"
+        text, path = _addressed(text, world).replace(f"{_USUAL_API}/", f"{api}/"), target / f"{slug}.toml"
         if path.exists() and _read(noted / f"{slug}.applied") == text:
             continue
         path.write_text(text, encoding="utf-8")

@@ -10,7 +10,7 @@ from hub.domain.payment_events import EventKind, PaymentEvent
 from hub.errors import ConflictError
 from hub.jobs import Job, JobRuntime, finish
 from hub.paying.hear import hear
-from hub.paying.parts import PayingParts, open_provider
+from hub.paying.parts import PayingParts, able_to, open_provider
 from hub.paying.start import ref_of
 from hub.store.engine import scope
 from hub.store.payment_rows import PaymentRow, get_payment
@@ -44,7 +44,7 @@ async def end_at_provider(parts: PayingParts, config: LandlordConfig, held: Paym
     if held.started_at is None:
         return [canceled]
     async with open_provider(parts, config, held.provider) as provider:
-        able = provider.capabilities
+        able = able_to(provider)
         if able.cancel:
             told = await in_thread(provider.cancel, ref_of(held), f"{held.start_key}-cancel")
             return [*told, canceled]

@@ -17,7 +17,7 @@ from hub.domain.payments import OPEN, Asked, project
 from hub.errors import HubError, NotSupportedError
 from hub.jobs import Job, JobRuntime, finish
 from hub.paying.hear import Channel, hear, look_again
-from hub.paying.parts import PayingParts, log, open_provider
+from hub.paying.parts import PayingParts, able_to, log, open_provider
 from hub.paying.start import Outcome, call_start, ref_of
 from hub.ports import PaymentProvider
 from hub.store.engine import scope
@@ -99,7 +99,7 @@ async def take_in(
 async def _ask(parts: PayingParts, config: LandlordConfig, held: PaymentRow) -> Looked:
     try:
         async with open_provider(parts, config, held.provider) as provider:
-            if not provider.capabilities.poll:
+            if not able_to(provider).poll:
                 return Looked(answered=True, knows=True)
             events = tuple(await in_thread(provider.fetch, ref_of(held)))
     except NotSupportedError:
@@ -148,7 +148,7 @@ async def _end(parts: PayingParts, config: LandlordConfig, held: PaymentRow, loo
 
 
 async def _cancel(provider: PaymentProvider[Any], held: PaymentRow) -> Sequence[PaymentEvent]:
-    if not provider.capabilities.cancel:
+    if not able_to(provider).cancel:
         return []
     return tuple(await in_thread(provider.cancel, ref_of(held), f"{held.start_key}-end"))
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hub.config import LandlordConfig
 from hub.domain.clock import Clock
-from hub.ports import Context, PaymentProvider
+from hub.ports import Context, PaymentProvider, ProviderCapabilities
 from hub.store.connector_states import get_connector_state, put_connector_state
 from hub.store.engine import scope
 from hub.store.handles import Engine
@@ -44,6 +44,11 @@ class PayingParts:
     async def config(self, landlord: str) -> LandlordConfig:
         """The landlord's configuration in force, its secrets opened. Raises NotFoundError."""
         return await load_config(self.sync, landlord)
+
+
+def able_to(provider: PaymentProvider[Any]) -> ProviderCapabilities:
+    """What a provider can do as the landlord set it up."""
+    return provider.capabilities_of(provider.settings)
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from hub.store.posting_rows import NewPosting, PostingRow, add_postings, posting
 
 MOST_ATTEMPTS: Final = 200
 """At a quarter of an hour each, two days of "not now"; an ERP that does not answer counts as no attempt."""
-_METHODS: Final = {
+METHODS: Final = {
     "card": "payment_card",
     "direct_debit": "payment_direct_debit",
     "transfer": "payment_transfer",
@@ -142,7 +142,7 @@ def _missing(
                     reason=reason,
                     reverses=paid if kind == "reversal" else None,
                     paid_on=day,
-                    method=_METHODS[held.method],
+                    method=METHODS[held.method],
                     connector=erp,
                     state="waiting" if waits else "pending",
                     created_at=now,

@@ -13,7 +13,7 @@ from hub.domain.payments import PAID, PaymentState
 from hub.errors import ConflictError, DeadlineError, HubError, InvalidAskError, NotFoundError, RetryableError
 from hub.jobs import Bell, Job, JobRuntime, finish
 from hub.paying.hear import hear
-from hub.paying.parts import PAYMENTS, PayingParts, open_provider
+from hub.paying.parts import PAYMENTS, PayingParts, able_to, open_provider
 from hub.paying.start import ref_of
 from hub.ports import RefundAsk
 from hub.store.engine import scope
@@ -41,7 +41,8 @@ async def ask_refund(
     now = parts.clock.now()
     async with scope(parts.engine, landlord) as conn:
         held = await _paid(conn, landlord, payment_id)
-        able = config.provider_class(held.provider).capabilities
+        settings = config.build_provider_settings(held.provider)
+        able = config.provider_class(held.provider).capabilities_of(settings)
         await _check(conn, held, amount_cents, able.refund)
         waits = amount_cents > config.payments.refund_limit_cents
         new = NewRefund(
@@ -111,7 +112,7 @@ async def _send(
     ask = RefundAsk(ref_of(held), transaction, refund.amount_cents, refund.key)
     async with open_provider(parts, config, held.provider) as provider:
         events = list(await in_thread(provider.refund, ask))
-        if provider.capabilities.poll:
+        if able_to(provider).poll:
             events += await in_thread(provider.fetch, ref_of(held))
     return events
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from hub.config import LandlordConfig
 from hub.domain.clock import today
-from hub.paying.parts import PayingParts, open_provider
+from hub.paying.parts import PayingParts, able_to, open_provider
 from hub.ports import Settlement, SettlementLine
 from hub.store.engine import scope
 from hub.store.handles import Connection
@@ -28,6 +28,8 @@ async def read_settlements(parts: PayingParts, config: LandlordConfig, provider:
     day = today(parts.clock, config.identity.time_zone)
     since = day - _FIRST_DAYS if last is None else last - _AGAIN_DAYS
     async with open_provider(parts, config, provider) as opened:
+        if not able_to(opened).settles:
+            return 0
         found = await in_thread(lambda: list(opened.settlements(since)))
     new = 0
     for one in found:

@@ -18,7 +18,7 @@ from hub.domain.payment_events import PaymentEvent
 from hub.errors import HubError, RetryableError
 from hub.jobs import Job, JobRuntime, finish
 from hub.paying.hear import Channel, hear
-from hub.paying.parts import PAYMENTS, PayingParts, log, open_provider
+from hub.paying.parts import PAYMENTS, PayingParts, able_to, log, open_provider
 from hub.paying.start import ref_of
 from hub.ports import Heard as About
 from hub.ports import PaymentProvider, RawRequest, WebhookRefusedError
@@ -82,7 +82,7 @@ async def judge(parts: PayingParts, config: LandlordConfig, row: WebhookRow, raw
 async def _judge(
     parts: PayingParts, config: LandlordConfig, provider: PaymentProvider[Any], row: WebhookRow, raw: RawRequest
 ) -> Judgement:
-    if row.channel == "return" and provider.capabilities.poll:
+    if row.channel == "return" and able_to(provider).poll:
         abouts: Sequence[About] = [About(reference=raw.query.get("reference", ""))]
     else:
         verified = await in_thread(provider.verify_webhook, raw)
@@ -104,7 +104,7 @@ async def _judge(
 
 async def _facts(provider: PaymentProvider[Any], held: PaymentRow, about: About) -> tuple[PaymentEvent, ...]:
     """The provider's own answer, where it can be asked; else what the verified message says."""
-    if provider.capabilities.poll:
+    if able_to(provider).poll:
         return tuple(await in_thread(provider.fetch, ref_of(held)))
     return tuple(about.events)
 

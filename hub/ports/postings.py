@@ -46,7 +46,9 @@ or not now. absent: asked, the ERP does not know it."""
 @dataclass(frozen=True, slots=True)
 class PostingResult:
     """What became of one posting. `erp_ref`: the ERP's own id, if it gave one. `code`, `message`: the ERP's refusal, no
-    personal data. `terminal`: it would be refused again however often it is sent."""
+    personal data. `terminal`: it would be refused again however often it is sent. `batch`: in answers to batches, the
+    number of the one that is answered: what was refused in one may be under way in the next, of which it says nothing.
+    """
 
     reference: str
     outcome: Outcome
@@ -54,6 +56,7 @@ class PostingResult:
     code: str = ""
     message: str = ""
     terminal: bool = False
+    batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from hub.sandbox.bad_worlds import newcomer_numbers, with_newcomers
 from hub.sandbox.bookings import Booking, Bookings, read_bookings, with_bookings
 from hub.sandbox.control import Control
 from hub.sandbox.files import write_first, write_next
+from hub.sandbox.inbox import Inbox
 from hub.sandbox.keys import host_key_line, new_key, password, read_key
 from hub.sandbox.lock import FolderLock
 from hub.sandbox.mischief import Mischief, Order
@@ -105,6 +106,9 @@ class Sandbox:
             undo.callback(self.payments.stop)
             self.sftp = _sftp_server(self.folder, self.root, port=sftp_port, last=_port_of(last, "sftp"))
             undo.callback(self.sftp.stop)
+            self.sftp.till = self.tills["cite-des-tilleuls"]
+            self.inbox = Inbox(self.root, self.sftp.till, self.sftp.still)
+            undo.callback(self.inbox.stop)
             self._mischief = Mischief(self)
             undo.callback(self._mischief.stop)
             self._mischief.resume()
@@ -146,6 +150,7 @@ class Sandbox:
         self.lakeside.start()
         self.sftp.start()
         self.payments.start()
+        self.inbox.start()
         return state
 
     def stop(self) -> None:
@@ -194,6 +199,7 @@ class Sandbox:
 
     def pass_nights(self, days: int) -> None:
         """Go on so many days at once, and export the last of them as it should be. Wants the lock."""
+        self.inbox.pick_up()
         since, day = self.day, self.day + timedelta(days=days)
         self._worlds = {
             landlord: advance(world, day, self.bookings.of(landlord)) for landlord, world in self._worlds.items()

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from hub.sandbox.faults import Faults
 from hub.sandbox.keys import host_key_line, new_key, read_key
 from hub.sandbox.old_ssh import old_key, old_transport
+from hub.sandbox.till import Till
 
 if TYPE_CHECKING:
     import paramiko
 
+_PAYMENTS = "encaissements/ENC_"
 _log = logging.getLogger("hub.sandbox.sftp")
 
 
@@ -44,6 +46,7 @@ class SftpServer:
         if not host_key_file.exists():
             new_key(host_key_file)
         self._old = old
+        self.till: Till | None = None
         self._key = old_key() if old else read_key(host_key_file)
         self.faults = Faults()
         self.still = Lock()  # held while the export is written: nobody sees half a night
@@ -108,6 +111,17 @@ class SftpServer:
         if self.faults.drip_seconds:
             self.stopping.wait(self.faults.drip_seconds)
         return self.faults.fault or self.stopping.is_set()
+
+    def after_rename(self, path: str) -> None:
+        """A payment file is in its place: that is where a connection hangs or breaks off, if it is told to."""
+        wrong = self.till.faults.what if self.till is not None and _PAYMENTS in path else ""
+        while wrong == "post-hang" == (self.till.faults.what if self.till else "") and not self.stopping.wait(0.2):
+            pass
+        if wrong == "post-drop":
+            with self._lock:
+                transports = list(self._transports)
+            for transport in transports:
+                transport.close()
 
     def _accept(self) -> None:
         while True:

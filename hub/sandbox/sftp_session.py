@@ -82,7 +82,10 @@ class Files(paramiko.SFTPServerInterface):
         target = inside(self._root, newpath)
         if target is None:
             return SFTP_PERMISSION_DENIED
-        return self._change(oldpath, lambda place: place.replace(target))
+        done = self._change(oldpath, lambda place: place.replace(target))
+        if done == SFTP_OK:
+            self._sftp.after_rename(newpath)
+        return done
 
     def canonicalize(self, path: str) -> str:
         return os.path.normpath("/" + path.lstrip("/"))

@@ -23,7 +23,7 @@ from hub.errors import (
 from hub.wire.deadline import Deadline
 from hub.wire.limited import too_large
 from hub.wire.policy import NetworkPolicy
-from hub.wire.remote import Fetched, Listing, RemoteFile
+from hub.wire.remote import BEING_WRITTEN, Fetched, Listing, RemoteFile, other_content
 
 _BLOCK = 1024**2
 _MAX_FILES = 100_000
@@ -105,6 +105,21 @@ class FolderSession:
             target = self._at(new)
             target.parent.mkdir(parents=True, exist_ok=True)
             self._at(old).replace(target)
+
+    def put(self, path: str, content: bytes) -> None:
+        """As `SftpSession.put`."""
+        with _guarding(f"writing {path}", missing=f"{self._root} has no folder {PurePosixPath(path).parent}"):
+            place = self._at(path)
+            if os.path.lexists(place):
+                with self._open(path) as standing:
+                    if standing.read() != content:
+                        raise other_content(path)
+                return
+            beside = place.with_name(place.name + BEING_WRITTEN)
+            beside.unlink(missing_ok=True)
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as target:
+                target.write(content)
+            beside.replace(place)
 
     def close(self) -> None:
         """Nothing is kept open."""

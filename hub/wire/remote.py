@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from hub.errors import TerminalError
+
+BEING_WRITTEN = ".tmp"
+"""Ends the name of a file that is not whole yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
@@ -37,3 +42,11 @@ class Fetched:
 
     size: int
     sha256: str
+
+
+def other_content(path: str) -> TerminalError:
+    """A file is never replaced by another of its name: whoever reads it may have begun."""
+    return TerminalError(
+        f"{path} is there already, with another content",
+        hint="ask who wrote it: numbers may have begun anew, or two installations write to one folder",
+    )

@@ -10,15 +10,12 @@ import os
 import posixpath
 import socket
 import stat
-import unicodedata
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from hub.errors import (
     DeadlineError,
     HubError,
-    InputRefusedError,
     MisconfiguredError,
     RetryableError,
     SettingsError,
@@ -29,7 +26,8 @@ from hub.wire.deadline import Deadline, Watchdog
 from hub.wire.hostkeys import HostKey, Pin, compare, parse_pin
 from hub.wire.limited import too_large
 from hub.wire.policy import NetworkPolicy, open_socket, resolve
-from hub.wire.remote import Fetched, Listing, RemoteFile
+from hub.wire.remote import BEING_WRITTEN, Fetched, Listing, RemoteFile, other_content
+from hub.wire.sftp_listing import plain_name, read_folder, remote_file
 
 if TYPE_CHECKING:
     import paramiko
@@ -38,7 +36,6 @@ _BLOCK = 32 * 1024
 # What may be in flight at once. paramiko's own prefetch asks for the whole file at once (all of it in memory when the
 # disk is slower), and its limit on requests polls with a sleep; a window keeps the line full and memory flat.
 _WINDOW = 16 * 1024**2
-_MAX_FILES = 100_000
 _TOO_OLD = (
     "ask for a newer SSH server; where that cannot be and its host key is ssh-rsa with SHA-1 only, the connector's "
     "legacy_host_key = true accepts it"
@@ -120,24 +117,24 @@ class SftpSession:
         """The plain files of a folder. Raises MisconfiguredError when there is none, or no right to read it."""
         with self._call(f"listing {folder}") as client:
             try:
-                entries = _read_folder(client, folder)
+                entries = read_folder(client, folder)
             except FileNotFoundError:
                 raise MisconfiguredError(
                     f"{self._name} has no folder {folder}", hint="check the folder in the feed's file pattern"
                 ) from None
         files, skipped = [], []
         for raw, attributes in entries:
-            name = _decode(raw)
+            name = plain_name(raw)
             if name is None:
                 skipped.append(ascii(raw)[2:-1][:120])
             elif stat.S_ISREG(attributes.st_mode or stat.S_IFREG):
-                files.append(_remote_file(name, posixpath.join(folder, name), attributes))
+                files.append(remote_file(name, posixpath.join(folder, name), attributes))
         return Listing(tuple(sorted(files, key=lambda file: file.name)), tuple(sorted(skipped)))
 
     def stat(self, path: str) -> RemoteFile:
         """One file's size and time. Raises RetryableError when it is gone."""
         with self._call(f"looking at {path}") as client:
-            return _remote_file(posixpath.basename(path), path, client.stat(path))
+            return remote_file(posixpath.basename(path), path, client.stat(path))
 
     def fetch(
         self, path: str, into: BinaryIO, *, max_bytes: int | None = None, deadline: Deadline | None = None
@@ -173,6 +170,46 @@ class SftpSession:
                 with contextlib.suppress(FileNotFoundError):
                     client.remove(new)
                 client.rename(old, new)
+
+    def put(self, path: str, content: bytes) -> None:
+        """Writes a file whole or not at all: under a temporary name beside it, its size compared, then renamed.
+
+        One of this name with the same content stays as it is; one with another content raises TerminalError. Raises
+        MisconfiguredError without the folder or the right to write, RetryableError where less arrived than was sent.
+        """
+        if (standing := self._standing(path)) is not None:
+            if standing != content:
+                raise other_content(path)
+            return
+        beside = path + BEING_WRITTEN
+        with self._call(f"writing {path}") as client:
+            try:
+                with client.open(beside, "wb") as remote:
+                    remote.set_pipelined(True)
+                    remote.write(content)
+            except FileNotFoundError:
+                raise MisconfiguredError(
+                    f"{self._name} has no folder {posixpath.dirname(path) or '.'}", hint="check where files are put"
+                ) from None
+            arrived = client.stat(beside).st_size
+            if arrived != len(content):
+                raise RetryableError(f"of {path} {arrived} bytes arrived, not {len(content)}", hint="it is put again")
+            try:
+                client.posix_rename(beside, path)
+            except OSError:
+                # An extension not all servers have. Nothing was there a moment ago, and nothing is replaced.
+                client.rename(beside, path)
+
+    def _standing(self, path: str) -> bytes | None:
+        """What lies at a path already."""
+        with self._call(f"looking at {path}") as client:
+            try:
+                client.stat(path)
+            except FileNotFoundError:
+                return None
+        content = io.BytesIO()
+        self.fetch(path, content)
+        return content.getvalue()
 
     def _blocks(self, remote: paramiko.SFTPFile, size: int) -> Iterator[bytes]:
         """The file's bytes up to `size`, and one more block if it has grown."""
@@ -320,54 +357,3 @@ def _raise_as_ours(error: Exception, doing: str, deadline: Deadline) -> NoReturn
         raise UnreachableError(f"{doing}: the connection broke off", hint="it is tried again later") from None
     said = error.args[0] if error.args else type(error).__name__
     raise RetryableError(f"{doing}: the server reports {said}", hint="it is tried again later") from None
-
-
-def _read_folder(client: paramiko.SFTPClient, folder: str) -> list[tuple[bytes, paramiko.SFTPAttributes]]:
-    """paramiko's own listing fails whole on one name that is not UTF-8, so the entries are read as bytes here."""
-    from paramiko.sftp import CMD_CLOSE, CMD_HANDLE, CMD_NAME, CMD_OPENDIR, CMD_READDIR
-
-    raw: Any = client
-    kind, message = raw._request(CMD_OPENDIR, folder.encode())
-    if kind != CMD_HANDLE:
-        raise UnreachableError(f"listing {folder}: the server answers out of turn")
-    handle = message.get_binary()
-    found: list[tuple[bytes, paramiko.SFTPAttributes]] = []
-    with contextlib.suppress(EOFError):
-        while True:
-            kind, message = raw._request(CMD_READDIR, handle)
-            if kind != CMD_NAME:
-                raise UnreachableError(f"listing {folder}: the server answers out of turn")
-            found += _read_names(message)
-            if len(found) > _MAX_FILES:
-                raise InputRefusedError(f"{folder} holds more than {_MAX_FILES:,} files", hint="archive the old ones")
-    raw._request(CMD_CLOSE, handle)
-    return found
-
-
-def _read_names(message: Any) -> list[tuple[bytes, paramiko.SFTPAttributes]]:
-    import paramiko
-
-    names: list[tuple[bytes, paramiko.SFTPAttributes]] = []
-    for _ in range(message.get_int()):
-        name, _long = message.get_binary(), message.get_binary()
-        attributes: Any = paramiko.SFTPAttributes
-        read = attributes._from_msg(message)
-        if name not in (b".", b".."):
-            names.append((name, read))
-    return names
-
-
-def _decode(raw: bytes) -> str | None:
-    """The name, or None when it is hostile: a path, control or invisible characters, too long, not UTF-8."""
-    try:
-        name = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    bad = not name or len(raw) > 255 or "/" in name or "\\" in name or name in (".", "..")
-    return None if bad or any(unicodedata.category(char)[0] == "C" for char in name) else name
-
-
-def _remote_file(name: str, path: str, attributes: paramiko.SFTPAttributes) -> RemoteFile:
-    modified = attributes.st_mtime
-    when = datetime.fromtimestamp(modified, UTC) if modified is not None else None
-    return RemoteFile(name, path, attributes.st_size or 0, when)

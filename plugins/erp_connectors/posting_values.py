@@ -34,6 +34,8 @@ OF_A_POSTING = (
     "reason",
 )
 OF_A_BATCH = ("number", "day")
+_MONEY = ("amount", "received", "owed", "total", "net")
+_NUMBERS = ("number", "cents", "rows")
 _MONEY_SPECS = (None, ".", ",")
 
 
@@ -94,7 +96,7 @@ def lookup(values: Mapping[str, Any], otherwise: Callable[[str, str | None], Any
         if name not in values:
             return otherwise(name, spec) if otherwise else None
         value = values[name]
-        if name in ("amount", "received", "owed"):
+        if name in _MONEY:
             return money(value, spec or ".")
         if isinstance(value, date):
             return value
@@ -115,9 +117,9 @@ def check_templates(template: Any, known: Collection[str]) -> None:
     for name, spec in placeholders(template):
         if name not in known:
             raise ValueError(f"{{{name}}} is not known here: there are {', '.join(sorted(known))}")
-        if name in ("amount", "received", "owed") and spec not in _MONEY_SPECS:
+        if name in _MONEY and spec not in _MONEY_SPECS:
             raise ValueError(f"{{{name}:{spec}}}: write {{{name}:,}} for a decimal comma, {{{name}}} for a point")
-        if name in ("number", "cents") and spec is not None:
+        if name in _NUMBERS and spec is not None:
             _check_format(0, name, spec)
 
 

@@ -130,7 +130,7 @@ def test_refunds_and_disputes_are_taken_off_the_remittance_of_their_day(shop: Sh
         ("PAIEMENT", "HH0002", "350,12", "1,28"),
         ("REMBOURSEMENT", "HH0001", "-0,12", "0,00"),
         ("IMPAYE", "HH0002", "-350,12", "0,00"),
-        ("IMPAYE_ANNULE", "HH0002", "350,12", "0,00"),
+        ("IMPAYE", "HH0002", "350,12", "0,00"),
     ]
     assert rows[3][4] == rows[1][4], "a dispute names the payment's transaction"
     assert shop.report(since=rows[2][1]).count("\r\n") == 4

@@ -24,6 +24,7 @@ from hub.errors import (
 from hub.wire import (
     BasicAuth,
     Deadline,
+    Fault,
     HttpSession,
     SoapClient,
     UsernameToken,
@@ -229,6 +230,29 @@ def test_a_fault_never_repeats_a_secret_or_its_detail(
     with pytest.raises(HubError, match=r"user hub / \*\*\* / licence \*\*\*") as caught:
         soap.call("ListeEcritures", {"Page": 1})
     assert "DUPONT" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ("<x:Refus xmlns:x='urn:x'><code>P5</code><libelle>DUPONT</libelle></x:Refus>", ("Refus", "P5")),
+        ("<Refus><code>DUPONT Jean, 12 rue des Lilas</code></Refus>", ("Refus", "")),
+        ("", ("", "")),
+    ],
+)
+def test_of_a_faults_detail_its_name_and_short_code_are_told(
+    erp: Erp, base: str, wsdl: VendoredWsdl, http_session: HttpSession, detail: str, told: tuple[str, str]
+) -> None:
+    seen: list[Fault] = []
+
+    def on_fault(fault: Fault, operation: str) -> HubError:
+        seen.append(fault)
+        return TerminalError(operation)
+
+    erp.reply, erp.status = FAULT_11 % ("e:Server", "non", detail), 500
+    with pytest.raises(TerminalError):
+        client(wsdl, http_session, base, on_fault=on_fault).call("ListeEcritures", {"Page": 1})
+    assert (seen[0].detail_name, seen[0].detail_code) == told
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def _rows(payment: Payment) -> Iterator[tuple[str, ...]]:
         (debit,) = (one for one in payment.transactions if one.id == dispute.transaction)
         yield _row("IMPAYE", payment, debit, dispute.opened_on, -dispute.cents)
         if dispute.status == "won":
-            yield _row("IMPAYE_ANNULE", payment, debit, dispute.closed_on, dispute.cents)
+            yield _row("IMPAYE", payment, debit, dispute.closed_on, dispute.cents)
 
 
 def _row(kind: str, payment: Payment, one: Transaction, on: str, gross: int, fee: int = 0) -> tuple[str, ...]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 from posixpath import basename
 from typing import TYPE_CHECKING, Any
 
 from erp_connectors.sftp_files.patterns import FilePattern
+from erp_connectors.sftp_files.posting_file import content_of, path_of
 from hub.errors import HubError, MisconfiguredError
-from hub.ports import Artifact, Feed, Finding, Spooled
+from hub.ports import Artifact, Feed, Finding, Posting, PostingBatch, Spooled
 from hub.wire import fetch_host_key, resolve
 from hub.wire.hostkeys import compare, parse_pin
 
@@ -35,6 +37,8 @@ def check(connector: DroppedFiles[Any], door: Sequence[Step], feeds: Sequence[Fe
             return
     for folder in folders:
         yield _try(f"list {folder}/", partial(_list, connector, folder))
+    if connector.settings.posting is not None:
+        yield _try("posting", partial(_posting, connector))
     for feed in feeds:
         yield _try(f"feed {feed.name}", partial(_newest, connector, feed))
 
@@ -87,6 +91,19 @@ def _list(connector: DroppedFiles[Any], folder: str) -> str:
     listing = connector.session().list(folder)
     left_out = f", {len(listing.skipped)} hostile names left out" if listing.skipped else ""
     return f"{len(listing)} files{left_out}"
+
+
+def _posting(connector: DroppedFiles[Any]) -> str:
+    """The folders are there, and a file can be written of a payment that never was; nothing is put anywhere."""
+    inbox, folders = connector.payment_files().folders()
+    for folder in folders:
+        connector.session().list(folder)
+    settings = connector.settings.posting
+    method = next(iter(settings.methods), "payment_card")
+    posting = Posting("EXAMPLE", "payment", "1", "1", 100, date(2000, 1, 1), method)
+    batch = PostingBatch(1, posting.paid_on, [posting])
+    size = len(content_of(settings, batch))
+    return f"{basename(path_of(settings, batch))} of {size} bytes would go to {inbox}/, if the server lets us write"
 
 
 def _newest(connector: DroppedFiles[Any], feed: Feed) -> str:

@@ -16,10 +16,24 @@ from erp_connectors.sftp_files import checking
 from erp_connectors.sftp_files.bundle import Bundles
 from erp_connectors.sftp_files.looks import Folders, Looks, Place
 from erp_connectors.sftp_files.patterns import FilePattern, Found
+from erp_connectors.sftp_files.posting import Files
 from erp_connectors.sftp_files.reading import control_of, read_file
 from erp_connectors.sftp_files.settings import DropSettings, FileFeed, SftpSettings
-from hub.errors import RetryableError
-from hub.ports import Artifact, Capabilities, Context, Feed, FileSource, Finding, Pull, Spooled
+from hub.errors import NotSupportedError, RetryableError
+from hub.ports import (
+    Artifact,
+    Capabilities,
+    ConnectorSettings,
+    Context,
+    Feed,
+    FileSource,
+    Finding,
+    PostingBatch,
+    PostingResult,
+    Pull,
+    Push,
+    Spooled,
+)
 from hub.records import Batch, Stream
 from hub.wire import RemoteFile, SftpSession
 
@@ -89,6 +103,28 @@ class DroppedFiles(FileSource[D]):
 
     def refused(self, feed: Feed, artifact: Artifact) -> None:
         self._move(feed, artifact, self.settings.refused)
+
+    @classmethod
+    def push_of(cls, settings: ConnectorSettings) -> Push | None:
+        posting = settings.posting if isinstance(settings, DropSettings) else None
+        if posting is None:
+            return None
+        return Push(batch=True, read_back=True, answers=posting.answers is not None, reversals=posting.reversals)
+
+    def post(self, batch: PostingBatch) -> Sequence[PostingResult]:
+        return self.payment_files().post(batch)
+
+    def find_postings(self, batch: PostingBatch) -> Sequence[PostingResult]:
+        return self.payment_files().find(batch)
+
+    def answered_postings(self) -> Iterator[PostingResult]:
+        return self.payment_files().answers()
+
+    def payment_files(self) -> Files:
+        """The files that payments are posted in, as the landlord set them up."""
+        if self.settings.posting is None:
+            raise NotSupportedError(f"{self.name} posts no payments, because [connectors.….posting] is not set up")
+        return Files(self.session, self.settings.posting, self.context.state)
 
     def close(self) -> None:
         self._bundles.close()

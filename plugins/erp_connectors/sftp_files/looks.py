@@ -26,6 +26,8 @@ class Place(Protocol):
 
     def rename(self, old: str, new: str) -> None: ...
 
+    def put(self, path: str, content: bytes) -> None: ...
+
 
 class Folders:
     """The folders as they are now: each is listed when first asked for, once."""

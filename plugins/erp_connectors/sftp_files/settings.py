@@ -2,56 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import SecretStr, field_validator, model_validator
 
-from erp_connectors.sftp_files.patterns import FilePattern, check_fill
-from hub.errors import SettingsError
-from hub.formats import known_encoding
+from erp_connectors.sftp_files.parts import Companion, Encoding, Format, Part, Pattern, PinnedKey, Quote
+from erp_connectors.sftp_files.posting_settings import FilePosting
 from hub.formats.csv_names import folded
 from hub.ports import ConnectorSettings, FeedSettings, setting
-from hub.wire.hostkeys import parse_pin
-
-Companion = Annotated[str, AfterValidator(check_fill)]
-Quote = Annotated[Annotated[str, Field(max_length=1)] | None, BeforeValidator(lambda sign: sign or None)]
-Format = Literal["csv", "fixed_width", "xml", "json_lines"]
-
-
-def _readable(pattern: str) -> str:
-    FilePattern(pattern)
-    return pattern
-
-
-def _encoding(name: str) -> str:
-    return _accepted(name, known_encoding)
-
-
-def _host_key(line: str) -> str:
-    return _accepted(line, parse_pin)
-
-
-def _accepted(value: str, judge: Callable[[str], object]) -> str:
-    """The value, if its reader takes it: said when the file is applied, not in the night that needs it."""
-    try:
-        judge(value)
-    except SettingsError as error:
-        raise ValueError(f"{error.message}: {error.hint}") from None
-    return value
-
-
-Pattern = Annotated[str, AfterValidator(_readable)]
 
 
 class DropSettings(ConnectorSettings):
@@ -68,6 +27,9 @@ class DropSettings(ConnectorSettings):
     )
     settle_seconds: int = setting(
         "How long a file without control file keeps its size and time before it counts as finished", default=60, ge=0
+    )
+    posting: FilePosting | None = setting(
+        "How payments are handed to the ERP in files; without it the hub posts none", default=None
     )
 
 
@@ -96,7 +58,7 @@ class SftpSettings(DropSettings):
     password: SecretStr | None = setting("Password of the user, unless a key is used", default=None)
     private_key: SecretStr | None = setting("Private key of the user in OpenSSH or PEM form", default=None)
     passphrase: SecretStr | None = setting("Passphrase of the private key, if it has one", default=None)
-    host_key: Annotated[str, AfterValidator(_host_key)] | None = setting(
+    host_key: PinnedKey | None = setting(
         "The server's key, as `housing-hub check` prints it once for you to compare with your vendor",
         default=None,
         example="ssh-ed25519 AAAA…",
@@ -114,10 +76,9 @@ class SftpSettings(DropSettings):
         return self
 
 
-class Control(BaseModel):
+class Control(Part):
     """How a control file (*fichier de contrôle*) of `KEY=value` lines is read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     count: str | None = setting("The key that holds the number of data lines", default="LIGNES")
     sums: dict[str, str] = setting("Sums it holds: column of the file → key", default={}, example={"DEBIT": "DEBIT"})
     file: str | None = setting("The key that holds the data file's name, if it is to be compared", default=None)
@@ -138,7 +99,7 @@ class FileFeed(FeedSettings):
     control_keys: Control = setting("How the control file is read", default=Control())
     format: Format = setting("How the file is written", default="csv")
     compression: Literal["none", "gzip", "zip"] = setting("How the file is packed", default="none")
-    encoding: Annotated[str, AfterValidator(_encoding)] = setting("Its characters", default="utf-8", example="cp1252")
+    encoding: Encoding = setting("Its characters", default="utf-8", example="cp1252")
     delimiter: str = setting("CSV: what stands between two values", default=";", min_length=1, max_length=1)
     quote: Quote = setting(
         "CSV: what stands around a value that holds a delimiter; empty where nothing does", default='"'
