@@ -31,6 +31,10 @@ class TroubleError(Exception):
     """The hub cannot just now, or nobody answers: it is asked again."""
 
 
+class ToldError(Exception):
+    """The hub's own no."""
+
+
 @dataclass(frozen=True, slots=True)
 class Purse:
     """An account and the token of somebody who may pay on it."""
@@ -92,6 +96,8 @@ class Payers:
             self.intentions.append(intention)
             try:
                 await self._pay(client, purse, intention, chance)
+            except (ToldError, TroubleError) as error:
+                self.wrong.append(f"{key}: {error}")
             finally:
                 self.purses.append(purse)
 
@@ -107,8 +113,7 @@ class Payers:
             self._note(mine, await self._begin(client, purse, mine, chance))
             self.met["clicked twice"] += 1
         if mood > 0.97:
-            self.met["thought better of it"] += 1
-            self._note(mine, (await self._persist(client, purse, CANCEL, {"id": mine.payment}))["cancelPayment"])
+            await self._think_better(client, purse, mine)
         elif mood > 0.6:
             await self._come_back(client, mine)
         if mood < 0.8:
@@ -143,6 +148,17 @@ class Payers:
                 await self._ask(client, purse.token, START, self._asked(mine))
         except (TimeoutError, TroubleError):
             return
+
+    async def _think_better(self, client: httpx.AsyncClient, purse: Purse, mine: Intention) -> None:
+        """Give the payment up; it may be too late for that."""
+        self.met["thought better of it"] += 1
+        try:
+            said = await self._persist(client, purse, CANCEL, {"id": mine.payment})
+        except ToldError as told:
+            if "NOT_CANCELABLE" not in str(told):
+                raise
+            return
+        self._note(mine, said["cancelPayment"])
 
     async def _come_back(self, client: httpx.AsyncClient, mine: Intention) -> None:
         """The bank's page sends the browser back; it proves nothing, and may find nobody there."""
@@ -207,7 +223,7 @@ class Payers:
             if all(one.get("extensions", {}).get("code") in AWAY for one in errors):
                 self.met["away"] += 1
                 raise TroubleError("away")
-            raise AssertionError(f"{response.status_code} {response.text[:300]}")
+            raise ToldError(f"{response.status_code} {response.text[:300]}")
         found: dict[str, Any] = said["data"]
         return found
 
