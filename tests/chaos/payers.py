@@ -206,9 +206,7 @@ class Payers:
                     raise
                 await asyncio.sleep(0.3)
 
-    async def _ask(
-        self, client: httpx.AsyncClient, token: str, text: str, values: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    async def _ask(self, client: httpx.AsyncClient, token: str, text: str, values: Mapping[str, Any]) -> dict[str, Any]:
         url, headers = f"http://{HOST}:{self.port}/{SOAP}/graphql", {"Authorization": f"Bearer {token}"}
         try:
             response = await client.post(url, json={"query": text, "variables": values}, headers=headers)

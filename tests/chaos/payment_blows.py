@@ -22,7 +22,9 @@ def draw_for_payments(seed: int, kills: int, *, workers: int) -> list[Blow]:
     while left > 0:
         victims = min(chance.choice(AT_ONCE), workers, left)
         is_caught = chance.random() < 0.1
-        blows.append(Blow("mid-write" if is_caught else "workers", victims, how=chance.choice(TABLES) if is_caught else ""))
+        blows.append(
+            Blow("mid-write" if is_caught else "workers", victims, how=chance.choice(TABLES) if is_caught else "")
+        )
         left -= victims
     crashes = max(1, kills // 100) if each else 0
     blows += [Blow("database", pause=chance.uniform(0, 1), how=CRASHES[number % 3]) for number in range(crashes)]

@@ -18,6 +18,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import psycopg
 from bank import AT_REST, TROUBLE, Bank, Forger, trouble_the_till
 from blows import Blow, told
 from fast_clock import FastClock
@@ -32,6 +33,7 @@ from hub.sandbox.bookings import read_bookings
 from hub.services.start_sync import start_sync
 from hub.store.access_tokens import issue_token
 from hub.store.engine import scope
+from hub.store.handles import StoreError
 
 SPEED: Final = 30.0
 LEASE: Final = 5.0
@@ -50,7 +52,7 @@ WAITING: Final = """
     from job where state in ('ready', 'leased')"""
 TO_REFUND: Final = """
     select id, amount_cents from payment p where state in ('authorized', 'succeeded') and not exists (
-        select from refund r where r.landlord_id = p.landlord_id and r.payment_id = p.id)
+        select from payment_refund r where r.landlord_id = p.landlord_id and r.payment_id = p.id)
     order by random() limit 1"""
 
 Say = Callable[[str], None]
@@ -115,7 +117,7 @@ class Payday:
     at_once: int = 24
     struck: list[Blow] = field(default_factory=list)
     refunds: int = 0
-    refused_refunds: int = 0
+    refused_refunds: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
     forged: Counter[str] = field(default_factory=Counter)
     codes: dict[str, int] = field(default_factory=dict)
@@ -175,16 +177,15 @@ class Payday:
         chance, parts = Random(f"{self.seed}/refunds"), self.fleet.parts
         while True:
             await asyncio.sleep(every)
-            with suppress(Exception):  # whatever is away just now
+            try:
                 for row in await self.fleet.sql(TO_REFUND):
                     cents = chance.randint(1, row.amount_cents - 1)
-                    try:
-                        await ask_refund(
-                            parts.paying, parts.bell, SOAP, row.id, amount_cents=cents, why="asked for", by="operator"
-                        )
-                        self.refunds += 1
-                    except HubError:
-                        self.refused_refunds += 1
+                    await ask_refund(
+                        parts.paying, parts.bell, SOAP, row.id, amount_cents=cents, why="asked for", by="operator"
+                    )
+                    self.refunds += 1
+            except (HubError, StoreError, psycopg.Error) as error:
+                self.refused_refunds[type(error).__name__] += 1
 
     # --- blows --------------------------------------------------------------------------------------------------------
 
@@ -313,11 +314,13 @@ def _report(day: Payday, books: Books, say: Say, seconds: float) -> None:
     say(f"hub      {len(books.payments)} payments: {_listed(states)}")
     say(
         f"provider {counts['charges']} charges, {counts['paid cents']} cents, {counts['refunded cents']} cents refunded "
-        f"({day.refunds} refunds asked for, {day.refused_refunds} refused)"
+        f"({day.refunds} refunds asked for, not asked: {_listed(day.refused_refunds)})"
     )
     hooks = ", ".join(f"{row.count} {row.state} {row.reason}".strip() for row in day.webhooks)
     say(f"webhooks {hooks}; forged: {_listed(day.forged)}")
-    say(f"ERP      {counts['bookings']} bookings, {counts['reversals']} of them reversals, {counts['accounts']} accounts")
+    say(
+        f"ERP      {counts['bookings']} bookings, {counts['reversals']} of them reversals, {counts['accounts']} accounts"
+    )
     parts = ", ".join(f"{name} {took:.0f} s" for name, took in day.seconds.items())
     say(f"took     {seconds:.0f} s ({parts}); {day.business.total_seconds() / 3600:.0f} h by the business clock")
 

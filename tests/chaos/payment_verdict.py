@@ -57,7 +57,9 @@ class Books:
         yield from _some("payments a tenant saw paid are not paid any more", unpaid)
         open_still = [row.reference for row in self.payments if row.state in _names(OPEN)]
         yield from _some("payments never ended", open_still)
-        yield from _some("payments wait for a person", [row.reference for row in self.payments if row.state == "review"])
+        yield from _some(
+            "payments wait for a person", [row.reference for row in self.payments if row.state == "review"]
+        )
 
     # --- the provider and the hub -------------------------------------------------------------------------------------
 
@@ -106,7 +108,9 @@ class Books:
         yield from _some("bookings are of no posting of ours", [name for name in booked if name not in known])
         yield from _some("postings were booked twice", [name for name, count in booked.items() if count > 1])
         told = [row for row in self.postings if row.state in _TOLD]
-        yield from _some("postings are told and not booked", [row.reference for row in told if not booked[row.reference]])
+        yield from _some(
+            "postings are told and not booked", [row.reference for row in told if not booked[row.reference]]
+        )
         silent = [row.reference for row in self.postings if row.state not in (*_TOLD, "void")]
         yield from _some("postings were never told", silent)
         cents = {one.reference: abs(one.cents) for one in self.bookings}
