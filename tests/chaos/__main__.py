@@ -21,10 +21,11 @@ from mortal_process import MISTAKES
 from nights import Story
 from nursery import Nursery
 from onlookers import Told
+from payment_story import payments
 from trials import broker, neighbour, poison
 from verdict import differences, digest
 
-TRIALS = ("nights", "broker", "poison", "neighbour")
+TRIALS = ("nights", "broker", "poison", "neighbour", "payments")
 
 
 def main() -> int:
@@ -60,6 +61,17 @@ async def _all(asked: argparse.Namespace, folder: Path) -> list[str]:
                 wrong += await poison(folder, say=_say, count=asked.poison_jobs, killers=asked.killers)
             case "neighbour":
                 wrong += await neighbour(folder, say=_say)
+            case "payments":
+                wrong += await payments(
+                    folder,
+                    seed=asked.seed,
+                    kills=asked.kills,
+                    count=asked.payments,
+                    workers=asked.workers,
+                    mistake=asked.mistake,
+                    say=_say,
+                    aside=_voice(asked),
+                )
     return wrong
 
 
@@ -133,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--broker-kills", type=int, default=20, help="SIGKILLs of the broker in the trial of that name")
     parser.add_argument("--poison-jobs", type=int, default=100, help="jobs that go wrong every time")
     parser.add_argument("--killers", type=int, default=1, help="how many of them kill their worker")
+    parser.add_argument("--payments", type=int, default=4000, help="payments in the trial of that name")
     parser.add_argument("--workers", type=int, default=3, help="worker processes that are killed")
     parser.add_argument("--seed", type=int, default=1, help="of the blows and of the nights between them")
     parser.add_argument("--mistake", choices=MISTAKES, help="build a mistake in: the trial has to find it out")

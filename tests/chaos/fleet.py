@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -25,6 +25,7 @@ from hub.bootstrap import OperatorParts, build_operator
 from hub.cli.demo import listens, read_state, write_landlord_files
 from hub.cli.up import DATABASE, answers
 from hub.config import Settings, read_landlord
+from hub.domain.clock import Clock
 from hub.embedded.guard import Guarded
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.embedded.valkey import EmbeddedValkey
@@ -91,9 +92,12 @@ class Fleet:
         patience: int | None = None,
         asked: Mapping[str, Any] | None = None,
         nursery: Nursery | None = None,
+        landlords: Sequence[str] = BOTH,
+        clock: Clock | None = None,
     ) -> None:
         self.folder, self.contracts, self.hook, self.patience = folder, contracts, hook, patience
         self.asked = {"lease": LEASE, "first_wait": 0.3, "folder": str(folder), **(asked or {})}
+        self.landlords, self.clock = landlords, clock
         self.postgres = EmbeddedPostgres(folder)
         self.valkey = EmbeddedValkey(folder)
         self.processes: dict[str, Guarded | Child] = {}
@@ -142,7 +146,7 @@ class Fleet:
         settings = Settings(
             database_url=url, broker_url=broker, data_dir=self.folder, master_key=_KEY, profile="developer"
         )
-        self.parts = build_operator(settings, bell=make_bell(broker, lasting=True))
+        self.parts = build_operator(settings, bell=make_bell(broker, lasting=True), clock=self.clock)
         await self._landlords_come()
         for name in ("api", *self._names, "scheduler"):
             self.start(name)
@@ -164,7 +168,7 @@ class Fleet:
         (self.folder / "hook_secret").write_text("whsec-chaos")
         for path in write_landlord_files(self.folder, read_state(folder), source=ROOT / "landlords"):
             path.write_text(self._ours(path.read_text(encoding="utf-8")), encoding="utf-8")
-            if path.stem in BOTH:
+            if path.stem in self.landlords:
                 config = read_landlord(path, self.parts.sync.registry)
                 await apply_config(self.parts.sync.engine, self.parts.sync.vault, self.parts.sync.clock, config)
 

@@ -27,8 +27,8 @@ _LATE = (
     "celery.app.amqp", "celery.apps.worker", "celery.backends.base", "celery.concurrency.thread",
     "celery.events.dispatcher", "celery.fixups.django", "celery.worker.autoscale", "celery.worker.consumer",
     "celery.worker.consumer.delayed_delivery", "celery.worker.loops", "celery.worker.pidbox", "celery.worker.strategy",
-    "hub.cli.app", "kombu.transport.redis", "mortal_process", "paramiko", "tenant_api.asgi", "uvicorn.lifespan.on",
-    "uvicorn.loops.auto", "uvicorn.protocols.http.auto", "zeep", "zeep.wsdl.bindings.soap",
+    "hub.cli.app", "kombu.transport.redis", "mortal_process", "paramiko", "payment_providers.lyra", "tenant_api.asgi",
+    "uvicorn.lifespan.on", "uvicorn.loops.auto", "uvicorn.protocols.http.auto", "zeep", "zeep.wsdl.bindings.soap",
 )  # fmt: skip
 """What is loaded after the first job and the first answer, by those who bring the rest."""
 
@@ -123,7 +123,7 @@ def _import_all() -> None:
 
     for name in _LATE:
         import_module(name)
-    Registry.load(("soap", "sftp_files"))
+    Registry.load(("soap", "sftp_files", "lyra", "dummy"))
 
 
 def _become(asked: dict[str, Any]) -> NoReturn:
@@ -148,14 +148,11 @@ def _become(asked: dict[str, Any]) -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
-    if arguments == ["api"]:
-        from hub.cli import app
-
-        sys.argv = ["housing-hub", *arguments]
-        app.main()
-        return 0
     import mortal_process
 
+    if arguments == ["api"]:
+        sys.argv = ["housing-hub", *arguments]
+        return mortal_process.main_of_api()
     sys.argv = ["mortal_process.py", *arguments]
     return mortal_process.main()
 
