@@ -146,12 +146,14 @@ class Payday:
     async def _payday(self) -> None:
         began = time.monotonic()
         forger = Forger(self.fleet, self.bank, self.seed)
-        async with self._meanwhile(
-            forger.forge_for_ever(every=0.7), trouble_the_till(self.fleet), self._give_back(every=2.0), self._tell()
+        async with (
+            self._meanwhile(
+                forger.forge_for_ever(every=0.7), trouble_the_till(self.fleet), self._give_back(every=2.0), self._tell()
+            ),
+            asyncio.TaskGroup() as group,
         ):
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.payers.pay_all())
-                group.create_task(self._strike_all())
+            group.create_task(self.payers.pay_all())
+            group.create_task(self._strike_all())
         self.forged = forger.sent
         self.seconds["payments"] = time.monotonic() - began
 
