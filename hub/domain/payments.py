@@ -148,16 +148,18 @@ def project(asked: Asked, events: Iterable[PaymentEvent]) -> Projection:
     return replace(found, state=state, reason=reason)
 
 
-def erp_totals(found: Projection, *, told_cents: int) -> tuple[int, int]:
-    """What the ERP must have been told in all: paid, and taken back of it. `told_cents`: paid postings made already.
+def erp_totals(found: Projection, *, told_cents: int, back_cents: int = 0) -> tuple[int, int]:
+    """What the ERP must have been told in all: paid, and taken back of it. `told_cents`, `back_cents`: postings made
+    already. Their difference is always what the landlord has, or is promised.
 
-    Nothing is told while a person must look. A promise that fell through after it was told is taken back.
+    Nothing is told while a person must look. A promise that fell through after it was told is taken back; what was
+    taken back and came after all (a refund that failed, a dispute won, another card) is told as paid again.
     """
     if found.state is PaymentState.REVIEW:
-        return told_cents, 0
-    paid = max(found.gross_cents, told_cents)
-    fell = max(0, told_cents - found.gross_cents) if found.fallen_through_cents else 0
-    return paid, min(paid, found.refunded_cents + found.lost_cents + fell)
+        return told_cents, back_cents
+    gone = found.refunded_cents + found.lost_cents
+    paid = max(told_cents, found.gross_cents + max(0, back_cents - gone))
+    return paid, gone + paid - found.gross_cents
 
 
 def _fell_through(ref: str, sums: _Sums) -> bool:

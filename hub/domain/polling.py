@@ -13,6 +13,8 @@ _CAPTURE: Final = (6 * 3600, 24 * 3600, 48 * 3600)
 _AFTERWARDS: Final = (3600, 24 * 3600)
 _ENDED: Final = frozenset({PaymentState.CANCELED, PaymentState.EXPIRED})
 _ON_AND_ON: Final = timedelta(days=1)
+GRACE: Final = timedelta(minutes=2)
+"""After its end, a payment just being paid may still come in."""
 
 
 def next_check(state: PaymentState, checks: int, *, now: datetime) -> datetime | None:
@@ -30,6 +32,12 @@ def next_check(state: PaymentState, checks: int, *, now: datetime) -> datetime |
         case _ if state in _ENDED and checks < len(_AFTERWARDS):
             return now + timedelta(seconds=_AFTERWARDS[checks])
     return None
+
+
+def not_beyond(due: datetime, expires_at: datetime, *, now: datetime) -> datetime:
+    """The next look at an open payment: also when it ends, and when it is over for good, so that its accounts are free
+    again then and not hours later."""
+    return min([due, *(moment for moment in (expires_at, expires_at + GRACE) if moment > now)])
 
 
 def _at(delays: tuple[int, ...], checks: int) -> timedelta:

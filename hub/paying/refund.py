@@ -162,7 +162,7 @@ async def _ask(conn: Connection, landlord: str, refund_id: UUID, parts: PayingPa
         dedup_key=str(refund_id),
         payload={"refund": str(refund_id)},
         now=parts.clock.now(),
-        max_attempts=20,
+        max_attempts=200,
     )
 
 

@@ -27,6 +27,10 @@ from hub.store.tables.base import ANYONE, landlord_table, refers, unique
 from hub.store.tables.canonical import MY_ACCOUNTS
 
 _MY_PERSON: Final = "person_id = (select nullif(current_setting('app.person', true), '')::uuid)"
+_NOTHING_HEARD: Final = (
+    "gross_cents = 0 and captured_cents = 0 and refunded_cents = 0 and lost_cents = 0 and contested_cents = 0"
+    " and checks = 0 and reason = '' and provider_ref = '' and started_at is null and paid_at is null"
+)
 _PART_OF_MINE: Final = (
     "exists (select from payment_part t where t.landlord_id = payment.landlord_id and t.payment_id = payment.id"
     f" and t.account_id = {MY_ACCOUNTS})"
@@ -106,7 +110,7 @@ payment = landlord_table(
     Index(None, "landlord_id", "created_at", "id"),
     key=("id",),
     person=_PART_OF_MINE,
-    insert=f"{_MY_PERSON} and state = 'created' and gross_cents = 0",
+    insert=f"{_MY_PERSON} and state = 'created' and {_NOTHING_HEARD}",
     comment="A payment a tenant began; its state is worked out from its events.",
 )
 

@@ -46,7 +46,11 @@ _SESSION = {
 }
 _ASK = {
     "job": "queue = 'payments' and state = 'ready'",
-    "payment": f"{_MY_PERSON} and state = 'created' and gross_cents = 0",
+    "payment": (
+        f"{_MY_PERSON} and state = 'created' and gross_cents = 0 and captured_cents = 0 and refunded_cents = 0"
+        " and lost_cents = 0 and contested_cents = 0 and checks = 0 and reason = '' and provider_ref = ''"
+        " and started_at is null and paid_at is null"
+    ),
     "payment_part": f"account_id = {_MY_ACCOUNTS}",
     "payment_webhook": "state = 'new'",
 }
