@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from hub.cli.payment_steps import next_steps
 from hub.domain.money import to_decimal
+from hub.domain.payment_events import EventKind
 
 if TYPE_CHECKING:
     from hub.paying.story import PostingStory, Story
@@ -106,7 +107,7 @@ def _heard(row: HeardRow) -> Moment:
     cents = "" if event.amount_cents is None else f" {money(event.amount_cents, event.currency)}"
     by = f", told by {row.told_by}" if row.told_by else ""
     reason = f" ({event.reason})" if event.reason else ""
-    ref = f" {event.ref}" if event.ref else ""
+    ref = f" {event.ref}" if event.ref and event.kind is not EventKind.CLEARED else ""
     return row.heard_at, f"{event.kind.value}{cents}{reason}{ref}, by {row.channel}{by}"
 
 

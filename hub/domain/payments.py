@@ -65,6 +65,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Misfit:
+    """A fact a person must look at: the event's id, and a stable code that says why."""
+
+    event: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Projection:
     """What all events together say. `gross_cents`: money promised or captured; `back_cents`: refunded or charged back
     of it. `contested_cents`: in disputes not decided yet. `reason`: why it failed, or why a person must look."""
@@ -144,7 +152,7 @@ def project(asked: Asked, events: Iterable[PaymentEvent]) -> Projection:
         contested_cents=min(contested, gross),
         fallen_through_cents=sum(fallen.values()),
     )
-    state, reason = _state(asked, found, heard, sums, len(kept))
+    state, reason = _state(asked, found, heard, sums)
     return replace(found, state=state, reason=reason)
 
 
@@ -166,24 +174,43 @@ def _fell_through(ref: str, sums: _Sums) -> bool:
     return ref in sums[EventKind.CAPTURE_LOST]
 
 
-def _state(
-    asked: Asked, found: Projection, heard: list[PaymentEvent], sums: _Sums, transactions: int
-) -> tuple[PaymentState, str]:
-    if reason := _unfit(asked, heard, transactions, cleared=sums[EventKind.CLEARED]):
-        return PaymentState.REVIEW, reason
+def _state(asked: Asked, found: Projection, heard: list[PaymentEvent], sums: _Sums) -> tuple[PaymentState, str]:
+    if unfit := misfits(heard, asked):
+        return PaymentState.REVIEW, unfit[0].reason
     if found.gross_cents:
         return _paid_state(found), ""
     return _unpaid_state(found, heard, sums)
 
 
-def _unfit(asked: Asked, heard: list[PaymentEvent], transactions: int, *, cleared: Container[str]) -> str:
-    """Why a person must look: what was reported is not what was asked, or the tenant paid twice. `cleared`: what a
-    person let stand already; whatever else comes is looked at again."""
+def misfits(events: Iterable[PaymentEvent], asked: Asked) -> list[Misfit]:
+    """What a person must look at and has not let stand yet: what was reported is not what was asked, or the tenant paid
+    twice. A decision (`CLEARED`, its `ref` the event's id) is about that fact, and the same money told again; whatever
+    else comes is looked at anew."""
+    heard = sorted(events, key=lambda one: (one.occurred_at, one.id))
+    ids = {event.ref for event in heard if event.kind is EventKind.CLEARED}
+    stand = {_money(event) for event in heard if event.id in ids and event.ref}
+    found = []
     for event in heard:
         reason = event.reason or "mismatch" if event.kind is EventKind.MISMATCH else mismatch(asked, event)
-        if reason and reason not in cleared:
-            return reason
-    return "paid_twice" if transactions > 1 and "paid_twice" not in cleared else ""
+        if reason and event.id not in ids and _money(event) not in stand:
+            found.append(Misfit(event.id, reason))
+    return found or _second_payments(heard, {ref for ref, *_ in stand})
+
+
+def _second_payments(heard: list[PaymentEvent], stand: Container[str]) -> list[Misfit]:
+    """Money of another transaction than the first, that nobody let stand."""
+    captured = {event.ref for event in heard if event.kind is EventKind.CAPTURED}
+    lost = {event.ref for event in heard if event.kind is EventKind.CAPTURE_LOST} - captured
+    first_told: dict[str, str] = {}
+    for event in heard:
+        if event.kind in (EventKind.AUTHORIZED, EventKind.CAPTURED) and event.ref not in lost:
+            first_told.setdefault(event.ref, event.id)
+    others = list(first_told.items())[1:]
+    return [Misfit(name, "paid_twice") for ref, name in others if ref not in stand]
+
+
+def _money(event: PaymentEvent) -> tuple[str, int | None, str]:
+    return (event.ref, event.amount_cents, event.currency)
 
 
 def _paid_state(found: Projection) -> PaymentState:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from hub.config import LandlordConfig
 from hub.domain.payment_events import EventKind, PaymentEvent
-from hub.domain.payments import OPEN, PaymentState
+from hub.domain.payments import OPEN, Asked, Misfit, PaymentState, misfits
 from hub.errors import ConflictError, InvalidAskError
 from hub.jobs import Bell
 from hub.paying.found import named_payment
@@ -21,7 +21,6 @@ from hub.store.ids import new_id
 from hub.store.payment_rows import PaymentRow, events_of
 
 Decision = Literal["accept", "paid", "not_paid"]
-OTHER_AMOUNT: Final = "other_amount"
 _MOST_LETTERS: Final = 120
 _ACTS: Final[dict[Decision, What]] = {"accept": "accepted", "paid": "said_paid", "not_paid": "said_not_paid"}
 _ENDED_UNPAID: Final = (PaymentState.FAILED, PaymentState.CANCELED, PaymentState.EXPIRED)
@@ -56,7 +55,8 @@ async def resolve(
         _check(landlord, held, decision, amount_cents)
         if decision == "paid":
             transaction = await _transaction(conn, config, held, transaction.strip()[:_MOST_LETTERS])
-        events = _facts(held, decision, amount_cents, transaction, now)
+        unfit = misfits([row.event for row in await events_of(conn, held.id)], Asked(held.amount_cents, held.currency))
+        events = _facts(held, unfit, decision, amount_cents, transaction, now)
         heard = await hear(conn, config, held.id, events, channel="operator", now=now, by=by)
         await note_act(
             conn, landlord=landlord, payment_id=held.id, what=_ACTS[decision], why=why.strip(), by=by, now=now
@@ -95,17 +95,22 @@ async def _transaction(conn: Connection, config: LandlordConfig, held: PaymentRo
 
 
 def _facts(
-    held: PaymentRow, decision: Decision, amount_cents: int | None, transaction: str, now: datetime
+    held: PaymentRow,
+    unfit: Sequence[Misfit],
+    decision: Decision,
+    amount_cents: int | None,
+    transaction: str,
+    now: datetime,
 ) -> Sequence[PaymentEvent]:
-    cleared = [_event(EventKind.CLEARED, now, ref=held.reason)] if held.state is PaymentState.REVIEW else []
+    cleared = [_event(EventKind.CLEARED, now, ref=one.event, reason=one.reason) for one in unfit]
     if decision == "accept":
         return cleared
     if decision == "not_paid":
         return [*cleared, _event(EventKind.CANCELED, now, reason="said_by_operator")]
     cents = held.amount_cents if amount_cents is None else amount_cents
-    if cents != held.amount_cents:
-        cleared.append(_event(EventKind.CLEARED, now, ref=OTHER_AMOUNT))
     money = _event(EventKind.CAPTURED, now, ref=transaction, cents=cents, currency=held.currency)
+    if cents != held.amount_cents:
+        cleared.append(_event(EventKind.CLEARED, now, ref=money.id, reason="other_amount"))
     return [*cleared, money]
 
 

@@ -44,7 +44,8 @@ async def test_what_came_is_accepted_and_the_erp_is_told_of_it(office: Any) -> N
     assert [one.amount_cents for one in office.ledger.entered] == [29_900]
     story = await tell_story(office.parts, SLUG, held.reference)
     (cleared,) = [row for row in story.events if row.event.kind is EventKind.CLEARED]
-    assert (cleared.event.ref, cleared.channel, cleared.told_by) == ("other_amount", "operator", "anne")
+    assert (cleared.event.reason, cleared.channel, cleared.told_by) == ("other_amount", "operator", "anne")
+    assert cleared.event.ref == story.events[0].event.id, "it names the fact it is about"
     (act,) = story.acts
     assert (act.what, act.done_by) == ("accepted", "anne")
     assert act.why.startswith("told by phone")
@@ -61,6 +62,25 @@ async def test_what_was_accepted_says_nothing_of_what_comes_later(office: Any) -
     assert (again.state, again.reason) == ("review", "paid_twice")
     await office.work()
     assert [one.amount_cents for one in office.ledger.entered] == [29_900]
+
+
+async def test_an_accepted_promise_is_not_asked_about_again_once_it_is_captured(office: Any) -> None:
+    held = await office.begin()
+    await office.hear(held, office.fact(EventKind.AUTHORIZED, ref="tx-1", cents=29_900))
+    await decide(office, held, "accept")
+
+    await office.hear(held, office.captured(held, 29_900, ref="tx-1"))
+    assert (await office.payment(held.id)).state == "succeeded"
+
+
+async def test_a_third_payment_is_looked_at_though_the_second_was_accepted(office: Any) -> None:
+    held = await office.paid()
+    await office.hear(held, office.captured(held, ref="tx-2"))
+    await decide(office, held, "accept")
+    assert ((await office.payment(held.id)).state, (await office.payment(held.id)).gross_cents) == ("succeeded", 60_000)
+
+    await office.hear(held, office.captured(held, ref="tx-3"))
+    assert (await office.payment(held.id)).reason == "paid_twice"
 
 
 async def test_two_operators_at_once_decide_once(office: Any) -> None:
