@@ -13,7 +13,7 @@ from uuid import UUID
 
 from hub.config import LandlordConfig
 from hub.domain.payment_events import EventKind, PaymentEvent
-from hub.domain.payments import OPEN, Asked, project
+from hub.domain.payments import OPEN, Asked, PaymentState, project
 from hub.domain.polling import GRACE
 from hub.errors import HubError, NotSupportedError
 from hub.jobs import Job, JobRuntime, finish
@@ -135,17 +135,27 @@ async def _begin_again(
 
 
 async def _end(parts: PayingParts, config: LandlordConfig, held: PaymentRow, looked: Looked) -> Sequence[PaymentEvent]:
-    """Nobody paid in time: make sure that nobody can any more, where the provider has a way."""
+    """Nobody paid in time: make sure that nobody can any more, where the provider has a way.
+
+    What the bank is still deciding on has not run out, however long it takes: it is asked again.
+    """
     now = parts.clock.now()
     if not looked.knows:
         return [_hub_event(EventKind.NOT_FOUND, now)]
+    if is_being_decided(held, looked.events):
+        return []
     try:
         async with open_provider(parts, config, held.provider) as provider:
             told = await _cancel(provider, held)
     except Exception as error:  # noqa: BLE001  # as above: it is looked at again
         log.warning("end of a payment of %s: %s", held.provider, _called(error))
         return []
-    return [*told, _hub_event(EventKind.EXPIRED, now)]
+    return told if is_being_decided(held, told) else [*told, _hub_event(EventKind.EXPIRED, now)]
+
+
+def is_being_decided(held: PaymentRow, events: Sequence[PaymentEvent]) -> bool:
+    """Whether the tenant has done what there was to do, and the provider may still say yes."""
+    return project(Asked(held.amount_cents, held.currency), events).state is PaymentState.PROCESSING
 
 
 async def _cancel(provider: PaymentProvider[Any], held: PaymentRow) -> Sequence[PaymentEvent]:

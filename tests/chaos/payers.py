@@ -24,7 +24,6 @@ LOOK = "query ($id: ID!) { node(id: $id) { ... on Payment { id reference state i
 CANCEL = "mutation ($id: ID!) { cancelPayment(id: $id) { id reference state isOpen mine } }"
 PAID = ("AUTHORIZED", "SUCCEEDED", "PARTIALLY_REFUNDED", "REFUNDED", "DISPUTED", "CHARGED_BACK")
 AWAY = ("UNAVAILABLE", "INTERNAL")
-PATIENCE = 240.0
 
 
 class TroubleError(Exception):
@@ -63,6 +62,7 @@ class Payers:
     count: int
     at_once: int
     seed: int
+    patience: float = 240.0
     purses: deque[Purse] = field(default_factory=deque)
     intentions: list[Intention] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -124,7 +124,7 @@ class Payers:
     ) -> dict[str, Any] | None:
         """Ask until there is an answer, always with the same key; wait while another payment holds the account."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE
+        until = loop.time() + self.patience
         while loop.time() < until:
             said = (await self._persist(client, purse, START, self._asked(mine)))["startPayment"]
             if said["__typename"] == "PaymentInProgress":
@@ -137,7 +137,7 @@ class Payers:
             self._note(mine, said["payment"])
             found: dict[str, Any] = said["payment"]
             return found
-        self.wrong.append(f"{mine.key} waited {PATIENCE:.0f} s for another payment of its account")
+        self.wrong.append(f"{mine.key} waited {self.patience:.0f} s for another payment of its account")
         return None
 
     async def _hear_nothing(self, client: httpx.AsyncClient, purse: Purse, mine: Intention) -> None:
@@ -197,7 +197,7 @@ class Payers:
     ) -> dict[str, Any]:
         """Ask again while the hub is away."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE
+        until = loop.time() + self.patience
         while True:
             try:
                 return await self._ask(client, purse.token, text, values)

@@ -115,6 +115,7 @@ class Payday:
     blows: list[Blow]
     say: Say
     at_once: int = 24
+    patience: float = 240.0
     struck: list[Blow] = field(default_factory=list)
     refunds: int = 0
     refused_refunds: Counter[str] = field(default_factory=Counter)
@@ -131,7 +132,7 @@ class Payday:
             self.bank = Bank(fleet.folder / "sandbox")
             await first_night(fleet)
             tokens = await tokens_of(fleet, max(10, self.count // 8))
-            self.payers = Payers(fleet.port, self.count, self.at_once, self.seed)
+            self.payers = Payers(fleet.port, self.count, self.at_once, self.seed, self.patience)
             await self.payers.find_purses(tokens)
             self.seconds["set up"] = time.monotonic() - began
             self._begun_at = fleet.clock_now()
@@ -300,7 +301,9 @@ async def payments(
     blows, began = draw_for_payments(seed, kills, workers=workers), time.monotonic()
     say(f"seed {seed}: {count} payments, {told(blows)}")
     fleet = fleet_of(folder / "payments", workers=workers, contracts=max(20, min(300, count // 8)), mistake=mistake)
-    day = Payday(fleet, count, seed, blows, aside, at_once=min(24, max(8, count // 10)))
+    day = Payday(fleet, count, seed, blows, aside, at_once=min(32, max(8, count // 10)))
+    if mistake:
+        day.patience = 10.0
     books = await day.live()
     wrong = [*day.payers.wrong[:20], *books.differences()]
     wrong += [f"{name} ended with code {code} when told to stop" for name, code in day.codes.items() if code]
@@ -315,7 +318,7 @@ def _report(day: Payday, books: Books, say: Say, seconds: float) -> None:
     states = Counter(row.state for row in books.payments)
     say(f"hub      {len(books.payments)} payments: {_listed(states)}")
     say(
-        f"provider {counts['charges']} charges, {counts['paid cents']} cents, {counts['refunded cents']} cents refunded "
+        f"provider {counts['charges']} charges, {counts['paid cents']} cents; {counts['refunded cents']} refunded "
         f"({day.refunds} refunds asked for, not asked: {_listed(day.refused_refunds)})"
     )
     hooks = ", ".join(f"{row.count} {row.state} {row.reason}".strip() for row in day.webhooks)

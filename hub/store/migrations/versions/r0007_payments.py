@@ -45,7 +45,7 @@ _SESSION = {
     "erp_posting": f"account_id = {_MY_ACCOUNTS}",
 }
 _ASK = {
-    "job": "queue = 'payments' and state = 'ready'",
+    "job": "queue = 'payments' and state = 'ready' and kind in ('pay.start', 'pay.check', 'pay.cancel', 'pay.webhook')",
     "payment": (
         f"{_MY_PERSON} and state = 'created' and gross_cents = 0 and captured_cents = 0 and refunded_cents = 0"
         " and lost_cents = 0 and contested_cents = 0 and checks = 0 and reason = '' and provider_ref = ''"
