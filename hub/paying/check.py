@@ -13,7 +13,7 @@ from uuid import UUID
 
 from hub.config import LandlordConfig
 from hub.domain.payment_events import EventKind, PaymentEvent
-from hub.domain.payments import OPEN, Asked, project
+from hub.domain.payments import OPEN, Asked, PaymentState, project
 from hub.domain.polling import GRACE
 from hub.errors import HubError, NotSupportedError
 from hub.jobs import Job, JobRuntime, finish
@@ -145,7 +145,13 @@ async def _end(parts: PayingParts, config: LandlordConfig, held: PaymentRow, loo
     except Exception as error:  # noqa: BLE001  # as above: it is looked at again
         log.warning("end of a payment of %s: %s", held.provider, _called(error))
         return []
+    if _is_on_its_way(held, [*looked.events, *told]):
+        return told  # nobody can pay it any more, but somebody has: the bank is still at it
     return [*told, _hub_event(EventKind.EXPIRED, now)]
+
+
+def _is_on_its_way(held: PaymentRow, events: Sequence[PaymentEvent]) -> bool:
+    return project(Asked(held.amount_cents, held.currency), events).state is PaymentState.PROCESSING
 
 
 async def _cancel(provider: PaymentProvider[Any], held: PaymentRow) -> Sequence[PaymentEvent]:

@@ -303,7 +303,7 @@ async def payments(
     if mistake:
         day.patience = 10.0
     books = await day.live()
-    wrong = [*day.payers.wrong[:20], *books.differences()]
+    wrong = [*day.payers.wrong[:5], *books.differences()]
     wrong += [f"{name} ended with code {code} when told to stop" for name, code in day.codes.items() if code]
     _report(day, books, say, time.monotonic() - began)
     return wrong
