@@ -36,10 +36,8 @@ TROUBLE: Final = {
 }
 """5 % errors before, 10 % dropped after it was done; each call that begins a payment charges, heard or not, and charges
 again when it comes again: the provider forgives nothing."""
-AT_REST: Final = {
-    name: 0.0
-    for name in ("error_before", "drop_after", "webhook_twice", "webhook_shuffle", "webhook_alter", "webhook_never")
-}
+_TROUBLES: Final = ("error_before", "drop_after", "webhook_twice", "webhook_shuffle", "webhook_alter", "webhook_never")
+AT_REST: Final = dict.fromkeys(_TROUBLES, 0.0)
 _NOT_PAID: Final = """
     select reference, amount_cents from payment where gross_cents = 0 and created_at > now() - interval '400 days'
     order by random() limit 1"""
@@ -85,7 +83,7 @@ class Forger:
                     rows = await self.fleet.sql(_NOT_PAID)
                     for row in rows:
                         await self._send(client, row.reference, row.amount_cents, chance)
-                except Exception:  # noqa: BLE001  # whatever is away just now: the next one is sent all the same
+                except Exception:  # whatever is away just now: the next one is sent all the same
                     self.sent["not delivered"] += 1
 
     async def _send(self, client: httpx.AsyncClient, reference: str, cents: int, chance: Random) -> None:

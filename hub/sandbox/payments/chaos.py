@@ -17,8 +17,8 @@ class Chaos:
 
     `error_before`: HTTP 500 and nothing was done. `drop_after`: it was done and no answer comes (after `drop_seconds`).
     `auto_unheard`: of what was done and not answered, whose page somebody finds all the same: as if the call itself
-    charged. `refuse_share`: of what the invisible tenant pays (`auto_pay`: "reference" once however often a payment of this
-    reference was begun, "each" whatever was begun), `auto_seconds` later. `capture_seconds`: until an authorised
+    charged. `refuse_share`: of what the invisible tenant pays (`auto_pay`: "reference" once however often a payment of
+    this reference was begun, "each" whatever was begun), `auto_seconds` later. `capture_seconds`: until an authorised
     payment is captured by itself; None: at night. `retry_seconds`: the first pause after a webhook that was not taken,
     doubled each time.
     """
