@@ -14,6 +14,7 @@ _UNKNOWN: Final = (2, 8, 30, 120, 600, 1800, 3600, 6 * 3600, 24 * 3600)
 _CAPTURE: Final = (6 * 3600, 24 * 3600, 48 * 3600)
 _AFTERWARDS: Final = (3600, 24 * 3600)
 _ENDED: Final = frozenset({PaymentState.CANCELED, PaymentState.EXPIRED})
+_NOT_ENDED_YET: Final = timedelta(minutes=5)
 _ON_AND_ON: Final = timedelta(days=1)
 
 
@@ -35,9 +36,10 @@ def next_check(state: PaymentState, checks: int, *, now: datetime) -> datetime |
 
 
 def not_beyond(due: datetime, expires_at: datetime, *, now: datetime) -> datetime:
-    """The next look at an open payment: also when it ends, and when it is over for good, so that its accounts are free
-    again then and not hours later."""
-    return min([due, *(moment for moment in (expires_at, expires_at + GRACE) if moment > now)])
+    """The next look at an open payment: also when it ends, when that is over for good, and again soon where it could
+    not be ended then, so that its accounts are free again and not only hours later."""
+    moments = [moment for moment in (expires_at, expires_at + GRACE) if moment > now]
+    return min(due, *(moments or [now + _NOT_ENDED_YET]))
 
 
 def _at(delays: tuple[int, ...], checks: int) -> timedelta:

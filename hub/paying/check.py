@@ -150,11 +150,14 @@ async def _end(parts: PayingParts, config: LandlordConfig, held: PaymentRow, loo
     except Exception as error:  # noqa: BLE001  # as above: it is looked at again
         log.warning("end of a payment of %s: %s", held.provider, _called(error))
         return []
-    return told if is_being_decided(held, told) else [*told, _hub_event(EventKind.EXPIRED, now)]
+    if is_being_decided(held, [*looked.events, *told]):
+        return told  # nobody can pay it any more, but somebody has: the bank is still at it
+    return [*told, _hub_event(EventKind.EXPIRED, now)]
 
 
 def is_being_decided(held: PaymentRow, events: Sequence[PaymentEvent]) -> bool:
     """Whether the tenant has done what there was to do, and the provider may still say yes."""
+
     return project(Asked(held.amount_cents, held.currency), events).state is PaymentState.PROCESSING
 
 

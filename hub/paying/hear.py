@@ -97,7 +97,7 @@ async def look_again(conn: Connection, landlord: str, held: PaymentRow, *, now: 
     due = next_check(held.state, held.checks, now=now)
     if due is None:
         return
-    if held.state in OPEN:
+    if held.state in OPEN and (held.state is not PaymentState.PROCESSING or now < held.expires_at):
         due = not_beyond(due, held.expires_at, now=now)
     await enqueue(
         conn,

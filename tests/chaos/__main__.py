@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from absence import absence
 from blows import draw, told
 from fleet import BOTH, Fleet, HarnessError
 from mortal_process import MISTAKES
@@ -25,7 +26,7 @@ from payment_story import payments
 from trials import broker, neighbour, poison
 from verdict import differences, digest
 
-TRIALS = ("nights", "broker", "poison", "neighbour", "payments")
+TRIALS = ("nights", "broker", "poison", "neighbour", "payments", "absence")
 
 
 def main() -> int:
@@ -61,6 +62,10 @@ async def _all(asked: argparse.Namespace, folder: Path) -> list[str]:
                 wrong += await poison(folder, say=_say, count=asked.poison_jobs, killers=asked.killers)
             case "neighbour":
                 wrong += await neighbour(folder, say=_say)
+            case "absence":
+                wrong += await absence(
+                    folder, seed=asked.seed, count=asked.absent_payments, say=_say, aside=_voice(asked)
+                )
             case "payments":
                 wrong += await payments(
                     folder,
@@ -146,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--poison-jobs", type=int, default=100, help="jobs that go wrong every time")
     parser.add_argument("--killers", type=int, default=1, help="how many of them kill their worker")
     parser.add_argument("--payments", type=int, default=4000, help="payments in the trial of that name")
+    parser.add_argument("--absent-payments", type=int, default=5000, help="payments in the trial `absence`")
     parser.add_argument("--workers", type=int, default=3, help="worker processes that are killed")
     parser.add_argument("--seed", type=int, default=1, help="of the blows and of the nights between them")
     parser.add_argument("--mistake", choices=MISTAKES, help="build a mistake in: the trial has to find it out")

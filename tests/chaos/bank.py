@@ -36,9 +36,8 @@ TROUBLE: Final = {
 }
 """5 % errors before, 10 % dropped after it was done; each call that begins a payment charges, heard or not, and charges
 again when it comes again: the provider forgives nothing."""
-AT_REST: Final = dict.fromkeys(
-    ("error_before", "drop_after", "webhook_twice", "webhook_shuffle", "webhook_alter", "webhook_never"), 0.0
-)
+_TROUBLES: Final = ("error_before", "drop_after", "webhook_twice", "webhook_shuffle", "webhook_alter", "webhook_never")
+AT_REST: Final = dict.fromkeys(_TROUBLES, 0.0)
 _NOT_PAID: Final = """
     select reference, amount_cents from payment where gross_cents = 0 and created_at > now() - interval '400 days'
     order by random() limit 1"""

@@ -42,7 +42,8 @@ LONGEST_WAIT: Final = timedelta(days=9)
 HOLDERS: Final = """
     select distinct p.person_id from party p
     join contract c on c.landlord_id = p.landlord_id and c.id = p.contract_id
-    where p.landlord_id = %s and p.role = 'holder' and p.missing_since is null and c.status in ('current','under_notice')
+    where p.landlord_id = %s and p.role = 'holder' and p.missing_since is null
+      and c.status in ('current', 'under_notice')
     order by 1"""
 BLOCKED: Final = """
     select 1 from pg_locks l join pg_class c on c.oid = l.relation join pg_stat_activity a using (pid)
@@ -73,12 +74,22 @@ class PaymentFleet(Fleet):
         return super()._ours(text.replace(minimum, f'{minimum}advance = "90000.00"\n'))
 
 
-def fleet_of(folder: Path, *, workers: int, contracts: int, mistake: str | None, speed: float = SPEED) -> PaymentFleet:
-    clock = FastClock.begin(folder / "clock", speed=speed)
+def fleet_of(
+    folder: Path, *, workers: int, contracts: int, mistake: str | None, patience: int | None = None
+) -> PaymentFleet:
+    clock = FastClock.begin(folder / "clock", speed=SPEED)
     asked: dict[str, Any] = {"lease": LEASE, "first_wait": None, "clock": str(folder / "clock")}
     if mistake:
         asked["mistake"] = mistake
-    fleet = PaymentFleet(folder, workers=workers, contracts=contracts, asked=asked, landlords=(SOAP,), clock=clock)
+    fleet = PaymentFleet(
+        folder,
+        workers=workers,
+        contracts=contracts,
+        patience=patience,
+        asked=asked,
+        landlords=(SOAP,),
+        clock=clock,
+    )
     fleet.fast_clock = clock
     return fleet
 
@@ -132,7 +143,7 @@ class Payday:
             self.bank = Bank(fleet.folder / "sandbox")
             await first_night(fleet)
             tokens = await tokens_of(fleet, max(10, self.count // 8))
-            self.payers = Payers(fleet.port, self.count, self.at_once, self.seed, self.patience)
+            self.payers = self.new_payers()
             await self.payers.find_purses(tokens)
             self.seconds["set up"] = time.monotonic() - began
             self._begun_at = fleet.clock_now()
@@ -143,6 +154,9 @@ class Payday:
             self.business = fleet.clock_now() - self._begun_at
             self.codes = await fleet.stop_workers()
         return books
+
+    def new_payers(self) -> Payers:
+        return Payers(self.fleet.port, self.count, self.at_once, self.seed, self.patience)
 
     async def _payday(self) -> None:
         began = time.monotonic()
@@ -305,7 +319,7 @@ async def payments(
     if mistake:
         day.patience = 10.0
     books = await day.live()
-    wrong = [*day.payers.wrong[:20], *books.differences()]
+    wrong = [*day.payers.wrong[:5], *books.differences()]
     wrong += [f"{name} ended with code {code} when told to stop" for name, code in day.codes.items() if code]
     _report(day, books, say, time.monotonic() - began)
     return wrong
@@ -323,9 +337,7 @@ def _report(day: Payday, books: Books, say: Say, seconds: float) -> None:
     )
     hooks = ", ".join(f"{row.count} {row.state} {row.reason}".strip() for row in day.webhooks)
     say(f"webhooks {hooks}; forged: {_listed(day.forged)}")
-    say(
-        f"ERP      {counts['bookings']} bookings, {counts['reversals']} of them reversals, {counts['accounts']} accounts"
-    )
+    say(f"ERP      {counts['bookings']} bookings ({counts['reversals']} reversals) on {counts['accounts']} accounts")
     parts = ", ".join(f"{name} {took:.0f} s" for name, took in day.seconds.items())
     say(f"took     {seconds:.0f} s ({parts}); {day.business.total_seconds() / 3600:.0f} h by the business clock")
 
