@@ -7,7 +7,7 @@ before the payment it belongs to make no difference. Cents, never a float.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -169,21 +169,21 @@ def _fell_through(ref: str, sums: _Sums) -> bool:
 def _state(
     asked: Asked, found: Projection, heard: list[PaymentEvent], sums: _Sums, transactions: int
 ) -> tuple[PaymentState, str]:
-    if (reason := _unfit(asked, heard, transactions)) and not sums.has(EventKind.CLEARED):
+    if reason := _unfit(asked, heard, transactions, cleared=sums[EventKind.CLEARED]):
         return PaymentState.REVIEW, reason
     if found.gross_cents:
         return _paid_state(found), ""
     return _unpaid_state(found, heard, sums)
 
 
-def _unfit(asked: Asked, heard: list[PaymentEvent], transactions: int) -> str:
-    """Why a person must look: what was reported is not what was asked, or the tenant paid twice."""
+def _unfit(asked: Asked, heard: list[PaymentEvent], transactions: int, *, cleared: Container[str]) -> str:
+    """Why a person must look: what was reported is not what was asked, or the tenant paid twice. `cleared`: what a
+    person let stand already; whatever else comes is looked at again."""
     for event in heard:
-        if event.kind is EventKind.MISMATCH:
-            return event.reason or "mismatch"
-        if reason := mismatch(asked, event):
+        reason = event.reason or "mismatch" if event.kind is EventKind.MISMATCH else mismatch(asked, event)
+        if reason and reason not in cleared:
             return reason
-    return "paid_twice" if transactions > 1 else ""
+    return "paid_twice" if transactions > 1 and "paid_twice" not in cleared else ""
 
 
 def _paid_state(found: Projection) -> PaymentState:

@@ -34,5 +34,11 @@ def next_check(state: PaymentState, checks: int, *, now: datetime) -> datetime |
     return None
 
 
+def not_beyond(due: datetime, expires_at: datetime, *, now: datetime) -> datetime:
+    """The next look at an open payment: also when it ends, and when it is over for good, so that its accounts are free
+    again then and not hours later."""
+    return min([due, *(moment for moment in (expires_at, expires_at + GRACE) if moment > now)])
+
+
 def _at(delays: tuple[int, ...], checks: int) -> timedelta:
     return timedelta(seconds=delays[checks]) if checks < len(delays) else _ON_AND_ON

@@ -12,7 +12,7 @@ from hub.errors import InputRefusedError, SettingsError, Where
 from hub.records import Reject
 from hub.wire.limited import ByteStream
 
-BLOCK_BYTES = 2 * 1024**2
+BLOCK_BYTES = 1024**2
 MAX_ROW_BYTES = 1024**2
 # ASCII means the same in all of them, so lines, delimiters and quotes can be found before anything is decoded.
 _ENCODINGS = {"utf-8": "utf-8", "utf-8-sig": "utf-8", "iso8859-1": "latin-1", "cp1252": "cp1252", "ascii": "ascii"}
@@ -30,7 +30,7 @@ def known_encoding(name: str) -> str:
 
 
 class Blocks:
-    """Walks a stream in blocks of about 2 MB; whoever reads says how much of each was whole rows.
+    """Walks a stream in blocks of about 1 MB; whoever reads says how much of each was whole rows.
 
     `line` is the physical line the current block starts on; `final` whether the stream has ended; `unterminated`
     whether its last line lacked a newline (one is added, so that every row ends with one).

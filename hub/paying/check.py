@@ -19,10 +19,11 @@ from hub.errors import HubError, NotSupportedError
 from hub.jobs import Job, JobRuntime, finish
 from hub.paying.hear import Channel, hear, look_again
 from hub.paying.parts import PayingParts, able_to, log, open_provider
-from hub.paying.start import Outcome, call_start, ref_of
+from hub.paying.start import START_KIND, Outcome, call_start, ref_of
 from hub.ports import PaymentProvider
 from hub.store.engine import scope
 from hub.store.handles import Connection
+from hub.store.job_rows import was_asked
 from hub.store.payer_facts import payer_of
 from hub.store.payment_rows import PaymentRow, count_check, get_action, get_payment, note_started
 from hub.sync.threads import in_thread
@@ -123,6 +124,8 @@ async def _begin_again(
     if has_action or not looked.answered:
         return Outcome(looked.events)
     async with scope(parts.engine, config.slug) as conn:
+        if await was_asked(conn, landlord=config.slug, kind=START_KIND, dedup_key=str(held.id), still_open=True):
+            return Outcome(looked.events)  # it is being begun: two at once could be two pages, each of which charges
         await note_started(conn, landlord=config.slug, payment_id=held.id, now=parts.clock.now())
         payer = await payer_of(conn, held.id)
     if payer is None:

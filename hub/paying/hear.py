@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from hub.config import LandlordConfig
 from hub.domain.payment_events import PaymentEvent
 from hub.domain.payments import OPEN, PAID, Asked, PaymentState, Projection, project
-from hub.domain.polling import GRACE, next_check
+from hub.domain.polling import next_check, not_beyond
 from hub.errors import NotFoundError
 from hub.paying.parts import PAYMENTS
 from hub.paying.plan import plan_postings
@@ -98,8 +98,7 @@ async def look_again(conn: Connection, landlord: str, held: PaymentRow, *, now: 
     if due is None:
         return
     if held.state in OPEN:
-        ends = (held.expires_at, held.expires_at + GRACE)
-        due = min([due, *(end for end in ends if end > now)])
+        due = not_beyond(due, held.expires_at, now=now)
     await enqueue(
         conn,
         landlord=landlord,

@@ -11,12 +11,12 @@ from typing import Any, Final
 from hub.config import LandlordConfig
 from hub.domain.clock import Clock
 from hub.ports import Context, PaymentProvider, ProviderCapabilities
-from hub.store.connector_states import get_connector_state, put_connector_state
+from hub.store.connector_states import get_connector_value, put_connector_state
 from hub.store.engine import scope
 from hub.store.handles import Engine
 from hub.sync.night import load_config
 from hub.sync.parts import SyncParts
-from hub.sync.state import BufferedState
+from hub.sync.state import LookedUpState
 from hub.sync.threads import in_thread
 
 PAYMENTS: Final = "payments"
@@ -51,15 +51,25 @@ def able_to(provider: PaymentProvider[Any]) -> ProviderCapabilities:
     return provider.capabilities_of(provider.settings)
 
 
+def abilities(config: LandlordConfig, name: str) -> ProviderCapabilities | None:
+    """The same without opening it, its secrets at hand; None for one that is configured no more."""
+    if name not in config.providers:
+        return None
+    return config.provider_class(name).capabilities_of(config.build_provider_settings(name))
+
+
 @asynccontextmanager
 async def open_provider(parts: PayingParts, config: LandlordConfig, name: str) -> AsyncIterator[PaymentProvider[Any]]:
     """A landlord's provider, made for one piece of work; what it remembers is kept, and it is closed after it."""
     one = config.provider(name)
-    async with scope(parts.engine, config.slug) as conn:
-        held = await get_connector_state(conn, landlord=config.slug, connector=one.owner)
+
+    async def look_up(name: str) -> str | None:
+        async with scope(parts.engine, config.slug, readonly=True) as conn:
+            return await get_connector_value(conn, landlord=config.slug, connector=one.owner, name=name)
+
     folder = parts.sync.work_dir / "providers" / config.slug / name
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    state = BufferedState(held)
+    state = LookedUpState(look_up)
     context = Context(
         landlord=config.slug,
         connector=name,
@@ -78,7 +88,7 @@ async def open_provider(parts: PayingParts, config: LandlordConfig, name: str) -
         await in_thread(_close, provider, context)
 
 
-async def _keep(parts: PayingParts, landlord: str, owner: str, state: BufferedState) -> None:
+async def _keep(parts: PayingParts, landlord: str, owner: str, state: LookedUpState) -> None:
     if state.changed:
         async with scope(parts.engine, landlord) as conn:
             await put_connector_state(conn, landlord=landlord, connector=owner, values=state.changed)

@@ -15,6 +15,7 @@ from hub.domain.payments import PaymentState, Projection, erp_totals
 from hub.domain.references import posting_reference
 from hub.domain.schedule import duration
 from hub.paying.parts import POSTINGS
+from hub.services.read_account import gaps_of
 from hub.store.handles import Connection
 from hub.store.job_rows import enqueue
 from hub.store.payment_rows import PartRow, PaymentRow, parts_of
@@ -45,12 +46,15 @@ async def plan_postings(
     known = await _settle_waiting(conn, config.slug, ever, found)
     paid, back = erp_totals(found, told_cents=_sum(known, "payment"), back_cents=_sum(known, "reversal"))
     waits = config.payments.post == "captured" and found.captured_cents < found.gross_cents
-    payments = _numbered(held, _missing(held, parts, known, "payment", paid, paid_on, erp, now, waits=waits), len(ever))
+    gaps = await gaps_of(conn, config.slug, [part.account_id for part in parts], today=_day(config, now))
+    payments = _numbered(
+        held, _missing(held, parts, known, "payment", paid, paid_on, erp, now, waits=waits), len(ever), gaps
+    )
     paid_ids = await add_postings(conn, landlord=config.slug, new=payments)
     first = _first_paid(known, zip(paid_ids, payments, strict=True))
     back_on, why = _day(config, now), _why(found)
     taken = _missing(held, parts, known, "reversal", back, back_on, erp, now, reason=why, reverses=first)
-    reversals = _numbered(held, taken, len(ever) + len(payments))
+    reversals = _numbered(held, taken, len(ever) + len(payments), gaps)
     ids = [*paid_ids, *await add_postings(conn, landlord=config.slug, new=reversals)]
     released = [one for one in known if one.state == "waiting" and not waits]
     if released:
@@ -151,10 +155,11 @@ def _missing(
     return new
 
 
-def _numbered(held: PaymentRow, new: Sequence[NewPosting], taken: int) -> list[NewPosting]:
+def _numbered(held: PaymentRow, new: Sequence[NewPosting], taken: int, gaps: Mapping[UUID, int]) -> list[NewPosting]:
     """With references of their own: the payment's and a number, which goes on from those that are taken."""
     return [
-        replace(one, reference=posting_reference(held.reference, number)) for number, one in enumerate(new, taken + 1)
+        replace(one, reference=posting_reference(held.reference, number), gap_cents=gaps.get(one.account_id, 0))
+        for number, one in enumerate(new, taken + 1)
     ]
 
 

@@ -22,6 +22,7 @@ from hub.store.payer_facts import Payer, payer_of
 from hub.store.payment_rows import PaymentRow, get_payment, note_started
 from hub.sync.threads import in_thread
 
+START_KIND: Final = "pay.start"
 LABEL: Final = "Loyer"
 _TO_BEGIN: Final = (PaymentState.CREATED, PaymentState.UNKNOWN)
 

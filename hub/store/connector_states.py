@@ -18,6 +18,14 @@ async def get_connector_state(conn: AsyncConnection, *, landlord: str, connector
     return {row.name: row.value for row in rows}
 
 
+async def get_connector_value(conn: AsyncConnection, *, landlord: str, connector: str, name: str) -> str | None:
+    """One thing the connector remembers."""
+    state = connector_state.c
+    mine = (state.landlord_id == landlord, state.connector == connector, state.name == name)
+    found: str | None = (await conn.execute(select(state.value).where(*mine))).scalar_one_or_none()
+    return found
+
+
 async def put_connector_state(
     conn: AsyncConnection, *, landlord: str, connector: str, values: Mapping[str, str]
 ) -> None:

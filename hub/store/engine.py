@@ -17,11 +17,11 @@ from hub.store.roles import Role, role_password
 DRIVER: Final = "postgresql+psycopg"
 
 # Milliseconds: a statement, waiting for a lock, holding a transaction open without asking anything. An apply of a
-# million rows is one statement; a sync holds its transaction while it reads its spooled files.
+# million rows is one statement. The last is how long a worker that stands still keeps others from its landlord's rows.
 _LIMITS: Final[dict[Role, tuple[int, int, int]]] = {
     Role.OWNER: (0, 30_000, 0),
     Role.DISPATCH: (15_000, 5_000, 60_000),
-    Role.SYNC: (900_000, 60_000, 900_000),
+    Role.SYNC: (900_000, 60_000, 120_000),
     Role.API: (10_000, 2_000, 60_000),
 }
 _LIMIT_NAMES = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")

@@ -340,9 +340,12 @@ async def find_next_try(conn: AsyncConnection, *, kind: str, dedup_key: str) -> 
     return None if row is None else NextTry(row.run_at, row.attempts + 1, row.max_attempts)
 
 
-async def was_asked(conn: AsyncConnection, *, landlord: str, kind: str, dedup_key: str) -> bool:
-    """Whether a job of this key was ever asked for, as long as it is kept."""
-    mine = (job.c.landlord_id == landlord, job.c.kind == kind, job.c.dedup_key == dedup_key)
+async def was_asked(
+    conn: AsyncConnection, *, landlord: str, kind: str, dedup_key: str, still_open: bool = False
+) -> bool:
+    """Whether a job of this key was ever asked for, as long as it is kept; `still_open`: and waits or runs."""
+    mine = [job.c.landlord_id == landlord, job.c.kind == kind, job.c.dedup_key == dedup_key]
+    mine += [job.c.state.in_(("ready", "leased"))] if still_open else []
     return (await conn.execute(select(job.c.id).where(*mine).limit(1))).first() is not None
 
 

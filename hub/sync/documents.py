@@ -13,7 +13,8 @@ from hub.sync.parts import FeedTask, Reading
 from hub.sync.threads import in_thread
 
 MEDIA_TYPES = {b"%PDF-": "application/pdf", b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
-_AT_ONCE = 200
+_AT_ONCE = 50
+"""Few enough that a slow store takes them well within the time a transaction may ask nothing."""
 
 
 async def keep_documents(task: FeedTask, reading: Reading, conn: Connection) -> list[Reject]:

@@ -12,18 +12,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from blows import draw, told
 from fleet import BOTH, Fleet, HarnessError
 from mortal_process import MISTAKES
 from nights import Story
+from nursery import Nursery
 from onlookers import Told
+from payment_story import payments
 from trials import broker, neighbour, poison
 from verdict import differences, digest
 
-TRIALS = ("nights", "broker", "poison", "neighbour")
+TRIALS = ("nights", "broker", "poison", "neighbour", "payments")
 
 
 def main() -> int:
@@ -32,10 +34,11 @@ def main() -> int:
     if unknown := set(asked.trials) - set(TRIALS):
         parser.error(f"no such trial: {', '.join(sorted(unknown))}")
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    wrong: list[str] = []
     try:
-        wrong = asyncio.run(_all(asked, folder))
-    except HarnessError as error:
-        wrong = [str(error)]
+        wrong += asyncio.run(_all(asked, folder))
+    except* HarnessError as errors:
+        wrong += [str(error) for error in errors.exceptions]
     for sentence in wrong:
         _say(f"WRONG  {sentence}")
     if wrong:
@@ -58,23 +61,34 @@ async def _all(asked: argparse.Namespace, folder: Path) -> list[str]:
                 wrong += await poison(folder, say=_say, count=asked.poison_jobs, killers=asked.killers)
             case "neighbour":
                 wrong += await neighbour(folder, say=_say)
+            case "payments":
+                wrong += await payments(
+                    folder,
+                    seed=asked.seed,
+                    kills=asked.kills,
+                    count=asked.payments,
+                    workers=asked.workers,
+                    mistake=asked.mistake,
+                    say=_say,
+                    aside=_voice(asked),
+                )
     return wrong
 
 
 async def _nights(asked: argparse.Namespace, folder: Path) -> list[str]:
-    """The same nights twice: with blows, and without."""
+    """The same nights in two hubs beside each other: in one with blows, in the other without."""
     blows = draw(asked.seed, asked.kills, workers=asked.workers)
     _say(f"seed {asked.seed}: {told(blows)}")
     began = time.monotonic()
     mistake = {"mistake": asked.mistake} if asked.mistake else {}
-    with _hook() as hook:
-        async with Fleet(folder / "struck", workers=asked.workers, hook=hook.url, asked=mistake) as fleet:
-            struck = Story(fleet, hook, seed=asked.seed, blows=blows, say=_voice(asked))
-            await struck.live()
-    with _hook() as hook:
-        async with Fleet(folder / "calm", workers=1, hook=hook.url) as fleet:
-            calm = Story(fleet, hook, seed=asked.seed, blows=[], say=_voice(asked))
-            await calm.live(nights=struck.lived.nights - 2)
+    with _hook() as hook, _hook() as other, closing(Nursery(folder / "nursery.log")) as nursery:
+        mortal = Fleet(folder / "struck", workers=asked.workers, hook=hook.url, asked=mistake, nursery=nursery)
+        spared = Fleet(folder / "calm", workers=1, hook=other.url, nursery=nursery)
+        struck = Story(mortal, hook, seed=asked.seed, blows=blows, say=_voice(asked))
+        calm = Story(spared, other, seed=asked.seed, follows=struck, say=_voice(asked))
+        async with asyncio.TaskGroup() as both:
+            for story in (struck, calm):
+                both.create_task(story.live())
     _report(struck, calm, seconds=time.monotonic() - began)
     wrong = list(differences(struck, calm))
     if wrong:
@@ -97,7 +111,7 @@ def _report(struck: Story, calm: Story, *, seconds: float) -> None:
         mine, other = digest(lived.dumps[slug]), digest(calm.lived.dumps[slug])
         lines = len(calm.lived.dumps[slug].splitlines())
         _say(f"dump     {slug}: {mine}, undisturbed {other}, {lines} lines")
-    _say(f"took     {seconds:.0f} s, of them undisturbed {calm.lived.seconds:.0f} s")
+    _say(f"took     {seconds:.0f} s, the undisturbed nights beside it {calm.lived.seconds:.0f} s")
 
 
 def _keep(folder: Path, *stories: Story) -> None:
@@ -131,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--broker-kills", type=int, default=20, help="SIGKILLs of the broker in the trial of that name")
     parser.add_argument("--poison-jobs", type=int, default=100, help="jobs that go wrong every time")
     parser.add_argument("--killers", type=int, default=1, help="how many of them kill their worker")
+    parser.add_argument("--payments", type=int, default=4000, help="payments in the trial of that name")
     parser.add_argument("--workers", type=int, default=3, help="worker processes that are killed")
     parser.add_argument("--seed", type=int, default=1, help="of the blows and of the nights between them")
     parser.add_argument("--mistake", choices=MISTAKES, help="build a mistake in: the trial has to find it out")

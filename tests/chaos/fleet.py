@@ -11,9 +11,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import psycopg
@@ -24,6 +25,7 @@ from hub.bootstrap import OperatorParts, build_operator
 from hub.cli.demo import listens, read_state, write_landlord_files
 from hub.cli.up import DATABASE, answers
 from hub.config import Settings, read_landlord
+from hub.domain.clock import Clock
 from hub.embedded.guard import Guarded
 from hub.embedded.postgres import EmbeddedPostgres
 from hub.embedded.valkey import EmbeddedValkey
@@ -38,6 +40,8 @@ BOTH = SOAP, SFTP = "rives-doise", "cite-des-tilleuls"
 LEASE = 2.0
 HOST = "127.0.0.1"
 _KEY = base64.b64encode(hashlib.sha256(b"chaos").digest()).decode()
+_PROVISIONING = asyncio.Lock()
+"""Alembic's context is one for the whole process."""
 T = TypeVar("T")
 
 
@@ -73,7 +77,8 @@ class Fleet:
     """An async context: everything runs when it is entered, and is stopped when it is left.
 
     `asked` goes to workers and schedulers (mortal_process.py). `hook` is told of bad nights. With `broker` False
-    nothing answers where the broker should be; `patience` is how many seconds an ERP has for one exchange.
+    nothing answers where the broker should be; `patience` is how many seconds an ERP has for one exchange. Two fleets
+    may have their workers from one `nursery`, which whoever gives it closes.
     """
 
     def __init__(
@@ -86,15 +91,23 @@ class Fleet:
         broker: bool = True,
         patience: int | None = None,
         asked: Mapping[str, Any] | None = None,
+        nursery: Nursery | None = None,
+        landlords: Sequence[str] = BOTH,
+        clock: Clock | None = None,
     ) -> None:
         self.folder, self.contracts, self.hook, self.patience = folder, contracts, hook, patience
         self.asked = {"lease": LEASE, "first_wait": 0.3, "folder": str(folder), **(asked or {})}
+        self.landlords, self.clock = landlords, clock
         self.postgres = EmbeddedPostgres(folder)
         self.valkey = EmbeddedValkey(folder)
         self.processes: dict[str, Guarded | Child] = {}
         self.frozen: set[str] = set()
         self._names = [f"worker-{number}" for number in range(workers)]
         self._with_broker = broker
+        self._nursery, self._own_nursery = nursery, nursery is None
+        self._broker_is_struck = asyncio.Lock()
+        self._asking: psycopg.Connection[Any] | None = None
+        self._one_by_one = Lock()
         self.port = _free_port()
         self.parts: OperatorParts
 
@@ -113,11 +126,14 @@ class Fleet:
         await self.close()
 
     async def _start(self) -> None:
+        self._start_sandbox()
+        self._nursery = self._nursery or Nursery(self.folder / "nursery.log")
         self.admin_url = await asyncio.to_thread(self.postgres.start)
         broker = await asyncio.to_thread(self.valkey.start)
         if not self._with_broker:
             await asyncio.to_thread(self.valkey.stop)
-        url = await provision(self.admin_url, database=DATABASE, master_key=base64.b64decode(_KEY))
+        async with _PROVISIONING:
+            url = await provision(self.admin_url, database=DATABASE, master_key=base64.b64decode(_KEY))
         self.environment = {
             "HOUSING_HUB_DATABASE_URL": url,
             "HOUSING_HUB_BROKER_URL": broker,
@@ -130,17 +146,19 @@ class Fleet:
         settings = Settings(
             database_url=url, broker_url=broker, data_dir=self.folder, master_key=_KEY, profile="developer"
         )
-        self.parts = build_operator(settings, bell=make_bell(broker, lasting=True))
-        self.nursery = Nursery(self.folder / "logs/nursery.log")
-        await self._start_sandbox()
-        for name in (*self._names, "scheduler", "api"):
+        self.parts = build_operator(settings, bell=make_bell(broker, lasting=True), clock=self.clock)
+        await self._landlords_come()
+        for name in ("api", *self._names, "scheduler"):
             self.start(name)
         await until(self.api_answers, "the API answers")
 
-    async def _start_sandbox(self) -> None:
-        folder = self.folder / "sandbox"
+    def _start_sandbox(self) -> None:
+        """First of all, since it takes longest."""
         world = ["--seed", "1", "--contracts", str(self.contracts), "--today", "2026-11-20"]
-        self._run("sandbox", [sys.executable, "-m", "hub.sandbox", "--dir", str(folder), *world])
+        self._run("sandbox", [sys.executable, "-m", "hub.sandbox", "--dir", str(self.folder / "sandbox"), *world])
+
+    async def _landlords_come(self) -> None:
+        folder = self.folder / "sandbox"
 
         async def stands() -> bool:
             state = read_state(folder)
@@ -150,7 +168,7 @@ class Fleet:
         (self.folder / "hook_secret").write_text("whsec-chaos")
         for path in write_landlord_files(self.folder, read_state(folder), source=ROOT / "landlords"):
             path.write_text(self._ours(path.read_text(encoding="utf-8")), encoding="utf-8")
-            if path.stem in BOTH:
+            if path.stem in self.landlords:
                 config = read_landlord(path, self.parts.sync.registry)
                 await apply_config(self.parts.sync.engine, self.parts.sync.vault, self.parts.sync.clock, config)
 
@@ -172,11 +190,10 @@ class Fleet:
 
     def start(self, name: str) -> None:
         """Start a process, or start it again."""
-        if name == "api":
-            self._run(name, [sys.executable, "-m", "hub.cli", "api"])
-            return
-        arguments = ["scheduler"] if name == "scheduler" else []
-        self.processes[name] = self.nursery.start(arguments, self.environment, self._log(name))
+        arguments = [name] if name in ("api", "scheduler") else []
+        if self._nursery is None:
+            raise HarnessError("nobody is there to start workers yet")
+        self.processes[name] = self._nursery.start(arguments, self.environment, self._log(name))
 
     def _log(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"
@@ -186,8 +203,10 @@ class Fleet:
         self.processes[name] = Guarded(argv, log=self._log(name), env=environment, cwd=ROOT)
 
     async def kill(self, *names: str) -> None:
-        """SIGKILL them at one instant, and wait until they are gone."""
+        """SIGKILL them at one instant, and wait until they are gone. Whatever ended before that is a finding."""
         for name in names:
+            if (code := self.processes[name].ended()) is not None:
+                raise HarnessError(f"{name} ended by itself, with code {code}")
             os.kill(self.processes[name].pid, signal.SIGKILL)
         await asyncio.gather(*(self._gone(self.processes[name]) for name in names))
 
@@ -221,16 +240,16 @@ class Fleet:
         return not self.postgres.alive()
 
     async def kill_broker(self, pause: float) -> None:
-        """SIGKILL: nothing of it is kept. It comes back empty after the pause."""
-        if self.valkey.pid is not None:
-            os.kill(self.valkey.pid, signal.SIGKILL)
+        """SIGKILL: nothing of it is kept. It comes back empty after the pause; only then can it be killed again."""
+        async with self._broker_is_struck:
+            if self.valkey.pid is not None:
+                os.kill(self.valkey.pid, signal.SIGKILL)
+            await until(self._broker_gone, "the broker is gone", seconds=20, every=0.01)
+            await asyncio.sleep(pause)
+            await asyncio.to_thread(self.valkey.start)
 
-        async def gone() -> bool:
-            return not self.valkey.alive()
-
-        await until(gone, "the broker is gone", seconds=20, every=0.01)
-        await asyncio.sleep(pause)
-        await asyncio.to_thread(self.valkey.start)
+    async def _broker_gone(self) -> bool:
+        return not self.valkey.alive()
 
     async def flush_broker(self) -> None:
         """What it held is gone."""
@@ -241,8 +260,11 @@ class Fleet:
         return await asyncio.to_thread(self._sql, statement, values)
 
     def _sql(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
-        with self.admin() as conn:
-            cursor = conn.execute(statement, values)  # type: ignore[call-overload]  # texts of this harness
+        """On one connection, since it is asked ten times a second; after a crash on another."""
+        with self._one_by_one:
+            if self._asking is None or self._asking.closed:
+                self._asking = self.admin()
+            cursor = self._asking.execute(statement, values)  # type: ignore[call-overload]  # texts of this harness
             return cursor.fetchall() if cursor.description else []
 
     def admin(self) -> psycopg.Connection[Any]:
@@ -266,11 +288,13 @@ class Fleet:
         for process in self.processes.values():
             if process.ended() is None:
                 os.kill(process.pid, signal.SIGCONT)
+        if self._asking is not None:
+            self._asking.close()
         if hasattr(self, "parts"):
             await self.parts.close()
         await asyncio.gather(*(asyncio.to_thread(process.stop) for process in self.processes.values()))
-        if hasattr(self, "nursery"):
-            await asyncio.to_thread(self.nursery.close)
+        if self._nursery is not None and self._own_nursery:
+            await asyncio.to_thread(self._nursery.close)
         await asyncio.to_thread(self.valkey.stop)
         await asyncio.to_thread(self.postgres.stop)
 

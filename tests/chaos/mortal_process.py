@@ -1,7 +1,8 @@
 """A worker or scheduler as the harness runs it: the real one, in a hurry, and with a mistake built in where asked.
 
-`HUB_CHAOS` is JSON: `lease` and `first_wait` in seconds; `folder`, through which a worker can be told to freeze; and
-`mistake`, one of MISTAKES. No switch of the product is used: what differs is put in its place here.
+`HUB_CHAOS` is JSON: `lease` and `first_wait` in seconds (none: the product's); `folder`, through which a worker can be
+told to freeze; `clock`, the file of a clock that runs faster; and `mistake`, one of MISTAKES. No switch of the product
+is used: what differs is put in its place here.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fast_clock import FastClock
+from payment_mistakes import PAYMENT_MISTAKES, build_in
 from sqlalchemy import text
 
 from hub import bootstrap
+from hub.cli import app
 from hub.jobs import BackOff, Job, JobRuntime, WorkerParts, finish
 from hub.store import job_rows
 from hub.sync import apply, feed
 from hub.sync.parts import FeedTask, Reading
 from hub.worker import __main__ as worker
 
-MISTAKES = ("checkpoint", "fencing")
+MISTAKES = ("checkpoint", "fencing", *PAYMENT_MISTAKES)
 FREEZE, FROZEN, THAWED = "freeze", "frozen", "thawed"
 CURED = "cured"
 
@@ -101,10 +105,13 @@ async def poison(job: Job, runtime: JobRuntime, *, folder: Path) -> None:
 def with_more_work(real: Callable[..., WorkerParts], asked: dict[str, Any]) -> Callable[..., WorkerParts]:
     """The worker's parts with work of the harness's own beside the real kinds, and quicker second attempts."""
     more = {"note": note, "poison": partial(poison, folder=Path(asked["folder"]))}
+    finally_built = build_in(asked.get("mistake"))
 
     def build(*given: Any, **named: Any) -> WorkerParts:
-        parts = real(*given, **named)
-        waits = BackOff(first=asked["first_wait"], factor=2, longest=5)
+        parts = finally_built(real(*given, **named))
+        waits = parts.runtime.back_off
+        if asked["first_wait"] is not None:
+            waits = BackOff(first=asked["first_wait"], factor=2, longest=5)
         return replace(
             parts, runtime=replace(parts.runtime, handlers={**parts.runtime.handlers, **more}, back_off=waits)
         )
@@ -112,9 +119,25 @@ def with_more_work(real: Callable[..., WorkerParts], asked: dict[str, Any]) -> C
     return build
 
 
+def set_clock(asked: dict[str, Any]) -> None:
+    """Everything this process builds goes by the trial's clock, if it has one."""
+    if "clock" not in asked:
+        return
+    clock = FastClock(Path(asked["clock"]))
+    bootstrap.build_api = partial(bootstrap.build_api, clock=clock)
+    worker.build_worker = partial(worker.build_worker, clock=clock)
+
+
+def main_of_api() -> int:
+    set_clock(json.loads(os.environ["HUB_CHAOS"]))
+    app.main()
+    return 0
+
+
 def main() -> int:
     asked = json.loads(os.environ["HUB_CHAOS"])
     bootstrap.LEASE_SECONDS = asked["lease"]
+    set_clock(asked)
     worker.build_worker = with_more_work(worker.build_worker, asked)
     do: Apply = apply.apply_reading
     if asked.get("mistake") == "checkpoint":

@@ -76,30 +76,54 @@ class Lived:
 
 class Story:
     """Nights at a hub. `blows` fall in the first ones; then two calm ones, in the first of which a worker freezes with
-    a reading in its hand that it lets go of after the second."""
+    a reading in its hand that it lets go of after the second.
+
+    The story that `follows` another lives as many nights as that one, none of them disturbed.
+    """
 
     def __init__(
-        self, fleet: Fleet, told: Told, *, seed: int, blows: Sequence[Blow], say: Callable[[str], None]
+        self,
+        fleet: Fleet,
+        told: Told,
+        *,
+        seed: int,
+        say: Callable[[str], None],
+        blows: Sequence[Blow] = (),
+        follows: Story | None = None,
     ) -> None:
         self.fleet, self.told, self.seed, self.say = fleet, told, seed, say
-        self.blows = list(blows)
+        self.blows, self._follows = list(blows), follows
+        self.disturbed: int | None = None
         self.chance = Random(f"{seed}/victims")
         self.lived = Lived()
         self.tenants: list[Tenant] = []
         self._beside: set[asyncio.Task[None]] = set()
         self._clock = SystemClock()
 
-    async def live(self, nights: int | None = None) -> Lived:
-        """So many nights, or as many as the blows take; then the last two."""
+    async def live(self) -> None:
+        """As many nights as the blows take, then the last two."""
         began = time.monotonic()
-        await self.night(days=0)
-        async with self._tenants():
-            while self.blows if nights is None else self.lived.nights < nights:
-                await self.night(days=self._jump(), bad=self.lived.nights % 4 == 2)
-            await self._last_two(zombie=nights is None)
-        await self._end()
+        async with self.fleet:
+            await self.night(days=0)
+            async with self._tenants():
+                while await self._another():
+                    await self.night(days=self._jump(), bad=self.lived.nights % 4 == 2)
+                self.disturbed = self.lived.nights
+                await self._last_two(zombie=self._follows is None)
+            await self._end()
         self.lived.seconds = time.monotonic() - began
-        return self.lived
+
+    async def _another(self) -> bool:
+        """Whether another night comes before the last two."""
+        other = self._follows
+        if other is None:
+            return bool(self.blows)
+
+        async def known() -> bool:
+            return other.disturbed is not None or other.lived.nights > self.lived.nights
+
+        await until(known, "the other story goes on", seconds=4 * NIGHT_SECONDS)
+        return other.disturbed is None or other.disturbed > self.lived.nights
 
     def _jump(self) -> int:
         """Days until the next night somebody asks for a sync: of the seed and the night's number alone."""
@@ -117,8 +141,10 @@ class Story:
         self.lived.nights += 1
         for slug in BOTH:
             await self.ask(slug, by_clock=by_clock)
-        if zombie:
-            await self._freeze_one()
+            if (
+                zombie and slug == SOAP
+            ):  # before the other's sync can stand still in its hands, holding rows for minutes
+                await self._freeze_one()
         await self._strike_while_busy()
         await until(self._is_quiet, "the night ends", seconds=NIGHT_SECONDS)
         if bad:
@@ -127,7 +153,8 @@ class Story:
             await until(self._is_quiet, "the night ends", seconds=NIGHT_SECONDS)
         await self._make_good()
         seconds, fallen = time.monotonic() - began, len(self.lived.struck)
-        self.say(f"night {self.lived.nights}: {seconds:.1f} s, {fallen} blows so far, {len(self.blows)} to come")
+        fell = "undisturbed" if self._follows else f"{fallen} blows so far, {len(self.blows)} to come"
+        self.say(f"night {self.lived.nights}: {seconds:.1f} s, {fell}")
 
     async def ask(self, slug: str, *, by_clock: bool = False) -> None:
         """Ask for a sync: the slot of the schedule comes, or a person asks."""

@@ -1,7 +1,7 @@
-"""Workers by the hundred: one process imports what a worker needs, once, and forks each of them when asked.
+"""Workers by the hundred: one process imports what the hub's processes need, once, and forks each of them when asked.
 
-A start then costs a tenth of a second of a processor instead of two, so that blows fall on work and not on imports.
-Each child is a process of its own, in a session of its own, that runs `hub.worker` from its first line.
+A start then costs a tenth of a second of a processor instead of three, so that blows fall on work and not on imports.
+Each child is a process of its own, in a session of its own, that runs `hub.worker` or the API from its first line.
 """
 
 from __future__ import annotations
@@ -16,12 +16,21 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, NoReturn
 
 _LOOK_SECONDS = 0.02
 _BIRTH_SECONDS = 60.0
+_LATE = (
+    "celery.app.amqp", "celery.apps.worker", "celery.backends.base", "celery.concurrency.thread",
+    "celery.events.dispatcher", "celery.fixups.django", "celery.worker.autoscale", "celery.worker.consumer",
+    "celery.worker.consumer.delayed_delivery", "celery.worker.loops", "celery.worker.pidbox", "celery.worker.strategy",
+    "hub.cli.app", "kombu.transport.redis", "mortal_process", "paramiko", "payment_providers.lyra", "tenant_api.asgi",
+    "uvicorn.lifespan.on", "uvicorn.loops.auto", "uvicorn.protocols.http.auto", "zeep", "zeep.wsdl.bindings.soap",
+)  # fmt: skip
+"""What is loaded after the first job and the first answer, by those who bring the rest."""
 
 
 class Child:
@@ -58,7 +67,7 @@ class Nursery:
         Thread(target=self._listen, daemon=True).start()
 
     def start(self, arguments: list[str], environment: Mapping[str, str], log: Path) -> Child:
-        """Fork a worker, or with `["scheduler"]` a scheduler."""
+        """Fork a worker, or with `["scheduler"]` or `["api"]` one of these."""
         asked = {"arguments": arguments, "environment": dict(environment), "log": str(log)}
         if self._process.stdin is not None:
             self._process.stdin.write(json.dumps(asked) + "\n")
@@ -109,12 +118,12 @@ def serve() -> None:
 
 
 def _import_all() -> None:
-    """What a worker would import by itself. Nothing is started: a fork takes only the thread that forks."""
-    import zeep  # noqa: F401
-
+    """What each would import by itself. Nothing is started: a fork takes only the thread that forks."""
     from hub.registry import Registry
 
-    Registry.load(("soap", "sftp_files"))
+    for name in _LATE:
+        import_module(name)
+    Registry.load(("soap", "sftp_files", "lyra", "dummy"))
 
 
 def _become(asked: dict[str, Any]) -> NoReturn:
@@ -128,15 +137,24 @@ def _become(asked: dict[str, Any]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         random.seed()
         os.environ.update(asked["environment"])
-        sys.argv = ["mortal_process.py", *asked["arguments"]]
-        import mortal_process
-
-        code = mortal_process.main()
+        code = _run(asked["arguments"])
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except BaseException:  # it may not come back into the parent's loop
         traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    import mortal_process
+
+    if arguments == ["api"]:
+        sys.argv = ["housing-hub", *arguments]
+        return mortal_process.main_of_api()
+    sys.argv = ["mortal_process.py", *arguments]
+    return mortal_process.main()
 
 
 def _tell_ended(children: set[int]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hub.store.engine import base_url, make_engine, role_url, scope
+from hub.store.engine import _LIMITS, base_url, make_engine, role_url, scope
 from hub.store.roles import Role, role_password
 
 WHO = text("select current_setting('app.landlord', true), current_setting('app.contracts', true)")
@@ -72,7 +72,8 @@ async def test_a_reading_transaction_cannot_write(world_url: str) -> None:
 
 async def test_every_role_has_limits_and_a_name(world_url: str) -> None:
     question = """select current_user, current_setting('application_name'), current_setting('statement_timeout'),
-                         current_setting('lock_timeout'), current_setting('timezone')"""
+                         current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout'),
+                         current_setting('timezone')"""
     limits: dict[Any, Any] = {}
     for role in Role:
         engine = make_engine(world_url, role)
@@ -80,11 +81,28 @@ async def test_every_role_has_limits_and_a_name(world_url: str) -> None:
             limits[role] = tuple((await conn.execute(text(question))).one())
         await engine.dispose()
     assert limits == {
-        Role.OWNER: ("hub_owner", "hub_owner", "0", "30s", "UTC"),
-        Role.DISPATCH: ("hub_dispatch", "hub_dispatch", "15s", "5s", "UTC"),
-        Role.SYNC: ("hub_sync", "hub_sync", "15min", "1min", "UTC"),
-        Role.API: ("hub_api", "hub_api", "10s", "2s", "UTC"),
+        Role.OWNER: ("hub_owner", "hub_owner", "0", "30s", "0", "UTC"),
+        Role.DISPATCH: ("hub_dispatch", "hub_dispatch", "15s", "5s", "1min", "UTC"),
+        Role.SYNC: ("hub_sync", "hub_sync", "15min", "1min", "2min", "UTC"),
+        Role.API: ("hub_api", "hub_api", "10s", "2s", "1min", "UTC"),
     }
+
+
+async def test_who_stands_still_in_a_transaction_lets_go_of_its_rows(
+    world_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_LIMITS, Role.SYNC, (5_000, 4_000, 200))
+    frozen, awake = make_engine(world_url, Role.SYNC), make_engine(world_url, Role.SYNC)
+    lock, locked = text("lock table job in share row exclusive mode"), []
+    with pytest.raises(DBAPIError):
+        async with scope(frozen, "a") as conn:
+            await conn.execute(lock)
+            async with scope(awake, "a") as other:
+                locked.append(await other.execute(lock))
+            await conn.execute(text("select 1"))
+    assert locked
+    await frozen.dispose()
+    await awake.dispose()
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])

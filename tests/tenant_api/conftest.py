@@ -165,7 +165,7 @@ class Seeds:
     async def means(self, **values: Any) -> None:
         """What a landlord's file with a pretended means of payment leads to."""
         return_urls = ("https://locataires.rives.example/",)
-        policy = Policy(100, 0, "fr_1342_10", "at_once", return_urls)
+        policy = Policy(100, 0, "fr_1342_10", return_urls)
         able = Means(
             provider="pretend",
             position=1,

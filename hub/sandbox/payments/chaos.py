@@ -16,8 +16,9 @@ class Chaos:
     """Shares are between 0 and 1; seconds and days are the sandbox's time, which `pass` moves on.
 
     `error_before`: HTTP 500 and nothing was done. `drop_after`: it was done and no answer comes (after `drop_seconds`).
-    `refuse_share`: of what the invisible tenant pays (`auto_pay`: "reference" once however often a payment of this
-    reference was begun, "each" whatever was begun), `auto_seconds` later. `capture_seconds`: until an authorised
+    `auto_unheard`: of what was done and not answered, whose page somebody finds all the same: as if the call itself
+    charged. `refuse_share`: of what the invisible tenant pays (`auto_pay`: "reference" once however often a payment of
+    this reference was begun, "each" whatever was begun), `auto_seconds` later. `capture_seconds`: until an authorised
     payment is captured by itself; None: at night. `retry_seconds`: the first pause after a webhook that was not taken,
     doubled each time.
     """
@@ -35,6 +36,7 @@ class Chaos:
     webhook_never: float = 0.0
     auto_pay: Literal["", "reference", "each"] = ""
     auto_seconds: float = 0.0
+    auto_unheard: float = 0.0
     refuse_share: float = 0.0
     capture_seconds: float | None = None
     retry_seconds: float = 5.0
@@ -53,7 +55,16 @@ class Chaos:
 
 
 _NAMES = tuple(one.name for one in fields(Chaos))
-_SHARES = ("error_before", "drop_after", "webhook_twice", "webhook_shuffle", "webhook_alter", "webhook_never")
+_SHARES = (
+    "error_before",
+    "drop_after",
+    "webhook_twice",
+    "webhook_shuffle",
+    "webhook_alter",
+    "webhook_never",
+    "auto_unheard",
+    "refuse_share",
+)
 
 
 def _fits(name: str, value: Any) -> bool:
@@ -63,7 +74,7 @@ def _fits(name: str, value: Any) -> bool:
         return name == "capture_seconds"
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         return False
-    return name not in (*_SHARES, "refuse_share") or value <= 1
+    return name not in _SHARES or value <= 1
 
 
 class Dice:

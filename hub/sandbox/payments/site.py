@@ -79,5 +79,7 @@ class Site(ABC):
             return broken()
         answer = act()
         if dice.falls(chaos.drop_after, chaos.seed, f"{shop.key} drop {what}", about):
+            if answer.after is not None and dice.falls(chaos.auto_unheard, chaos.seed, f"{shop.key} unheard", about):
+                answer.after()
             raise HangUpError(chaos.drop_seconds)
         return answer

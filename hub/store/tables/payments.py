@@ -41,7 +41,6 @@ payment_policy = landlord_table(
     Column("minimum_cents", BigInteger, nullable=False),
     Column("advance_cents", BigInteger, nullable=False, comment="how much more than what is owed may be paid"),
     Column("allocation", Text, nullable=False),
-    Column("booked", Text, nullable=False, comment="at_once | overnight: when the ERP's balance holds what it took"),
     Column("return_urls", ARRAY(Text), nullable=False, comment="where a front end may have the browser sent back to"),
     key=(),
     person=ANYONE,
@@ -213,6 +212,27 @@ payment_webhook = landlord_table(
     comment="The inbox of providers' webhooks and browsers coming back: proves nothing until a worker judged it.",
 )
 
+payment_act = landlord_table(
+    "payment_act",
+    Column("id", BigInteger, Identity(), nullable=False),
+    Column("payment_id", Uuid, nullable=False),
+    Column(
+        "what",
+        Text,
+        nullable=False,
+        comment="accepted | said_paid | said_not_paid | asked | reposted | said_absent | said_there | tied …",
+    ),
+    Column("subject", Text, nullable=False, server_default="", comment="the posting or remittance it was about"),
+    Column("why", Text, nullable=False, server_default=""),
+    Column("done_by", Text, nullable=False),
+    Column("done_at", DateTime(timezone=True), nullable=False),
+    refers(["payment_id"], "payment"),
+    Index(None, "landlord_id", "payment_id"),
+    key=("id",),
+    append_only=True,
+    comment="What operators decided about a payment by hand, and why; refunds keep their own.",
+)
+
 erp_posting = landlord_table(
     "erp_posting",
     Column("id", BigInteger, Identity(), nullable=False),
@@ -221,6 +241,13 @@ erp_posting = landlord_table(
     Column("reference", Text, nullable=False, comment="what the ERP's entry is recognised by"),
     Column("kind", Text, nullable=False, comment="payment | reversal"),
     Column("amount_cents", BigInteger, nullable=False),
+    Column(
+        "gap_cents",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="the ERP's own balance less the summed one when it was made: kept while it is in flight",
+    ),
     Column("reason", Text, nullable=False, server_default=""),
     Column("reverses", BigInteger),
     Column("paid_on", Date, nullable=False),
@@ -241,7 +268,6 @@ erp_posting = landlord_table(
     Column("message", Text, nullable=False, server_default=""),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("posted_at", DateTime(timezone=True)),
-    Column("posted_on", Date, comment="the landlord's day when the ERP took it"),
     Column("reflected_at", DateTime(timezone=True)),
     Column("told_at", DateTime(timezone=True), comment="when people were told that it is not reflected"),
     refers(["payment_id"], "payment"),
@@ -299,6 +325,7 @@ settlement_line = landlord_table(
     Column("transaction", Text, nullable=False),
     Column("occurred_on", Date),
     Column("payment_id", Uuid),
+    Column("account_id", Uuid, comment="whose account an operator says it belongs to, where it is no payment of ours"),
     Column("state", Text, nullable=False, comment="matched | suspense | assigned | fee"),
     Column("reason", Text, nullable=False, server_default=""),
     Column("assigned_by", Text, nullable=False, server_default=""),
