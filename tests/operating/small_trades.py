@@ -124,7 +124,7 @@ class LedgerErp(CallSource[LedgerSettings]):
                 for one in batch.postings
             ]
         LEDGER.entered += batch.postings
-        return [PostingResult(one.reference, "posted", erp_ref=f"R{len(LEDGER.entered)}") for one in batch.postings]
+        return [PostingResult(one.reference, "posted", erp_ref=f"R-{one.account_number}") for one in batch.postings]
 
     def find_postings(self, batch: PostingBatch) -> Sequence[PostingResult]:
         has = {one.reference for one in LEDGER.entered}
