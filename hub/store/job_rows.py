@@ -39,18 +39,24 @@ def _its_turn(job: str, other: str) -> str:
 
 
 # Jobs that use a connector are counted with the older ones that are about to: so two claims at once agree on who is
-# next. While a breaker is not closed, one trial at a time.
+# next. While a breaker is not closed, one trial at a time. No more are counted than there is room for: else a queue of
+# thousands that wait for an ERP would look at each of its jobs once for each of them.
+_CAP: Final = "case c.state when 'closed' then c.max_at_once else 1 end"
+_USES_IT: Final = "u.landlord_id = j.landlord_id and u.needs is not null and c.connector = any (u.needs)"
 _ROOM: Final = f"""(
     j.needs is null or not exists (
         select from breaker c
         where c.landlord_id = j.landlord_id and c.connector = any (j.needs)
           and (c.state <> 'open' or c.open_until <= :now)
-          and case c.state when 'closed' then c.max_at_once else 1 end <= (
-              select count(*) from job u
-              where u.landlord_id = j.landlord_id and u.id <> j.id and u.state in ('ready', 'leased')
-                and u.needs is not null and c.connector = any (u.needs)
-                and (u.state = 'leased'
-                     or (u.id < j.id and u.run_at <= :now and {_passes("u")} and {_its_turn("u", "p")})))))"""
+          and {_CAP} <= (
+              select count(*) from (
+                  select 1 from job u where {_USES_IT} and u.id <> j.id and u.state = 'leased'
+                  union all (
+                      select 1 from job u
+                      where {_USES_IT} and u.id < j.id and u.state = 'ready' and u.run_at <= :now
+                        and {_passes("u")} and {_its_turn("u", "p")}
+                      order by u.id limit {_CAP})
+                  limit {_CAP}) as before)))"""
 
 _MAY_START: Final = f"""{_its_turn("j", "o")} and {_passes("j")} and {_ROOM}"""
 
