@@ -457,6 +457,20 @@ def neighbour(first_night: Evening) -> Tenant:
     return first_night.tenants[TILLEULS][0]
 
 
+@dataclass(frozen=True)
+class Making:
+    """How a test makes a house of its own."""
+
+    open_house: Any
+    apply: Any
+    find_tenants: Any
+
+
+@pytest.fixture(scope="session")
+def making() -> Making:
+    return Making(open_house, apply, find_tenants)
+
+
 @pytest.fixture(name="apply")
 def apply_fixture() -> Any:
     return apply

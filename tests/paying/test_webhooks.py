@@ -191,7 +191,7 @@ async def test_forged_replayed_stale_and_foreign_webhooks_change_nothing(house: 
     await house.work()
     assert house.digest() == before
     states = [state for state, _ in (await house.inbox())[inbox:]]
-    assert len(states) >= FORGED * 0.9  # one that waits already is kept once
+    assert len(states) >= FORGED * 7 // 8  # a replay that waits already is kept once
     assert set(states) <= {"refused", "applied"}
     assert (await house.payment(payment)).state is PaymentState.AUTHORIZED
     assert (await house.payment(foreign, TILLEULS)).state is PaymentState.ACTION_REQUIRED
