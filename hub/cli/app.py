@@ -15,9 +15,11 @@ from hub.cli import (
     notify,
     operate,
     pack,
+    payments,
     quarantine,
     rekey,
     sandbox,
+    settlements,
     status,
     up,
     versions,
@@ -34,7 +36,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    landlords = (operate, status, connectors, balances, holds, quarantine, versions, rekey, pack)
+    landlords = (operate, status, connectors, balances, holds, quarantine, versions, rekey, pack, payments, settlements)
     for commands in (up, demo, *landlords, sandbox, notify):
         commands.register(app)
     return app

@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     passed_on = {"allow_extra_args": True, "ignore_unknown_options": True}
     group.command(context_settings=passed_on)(serve)
     group.command()(truth)
+    group.command()(bookings)
     group.command()(night)
     group.command()(misbehave)
     group.command()(behave)
@@ -47,6 +48,18 @@ def truth(landlord: Landlord, data_dir: DataDir = None) -> None:
     become("hub.sandbox", "--dir", str(_folder(data_dir)), "--truth", landlord)
 
 
+def bookings(landlord: Landlord, json: AsJson = False, data_dir: DataDir = None) -> None:
+    """The payments a landlord's ERP was told to book, each as often as it was booked."""
+    from dataclasses import asdict
+
+    from hub.cli.output import print_rows
+    from hub.sandbox import read_bookings
+
+    rows = [asdict(one) for one in read_bookings(_folder(data_dir)) if one.landlord == landlord]
+    columns = ("reference", "kind", "account", "cents", "taken_on", "booked_on", "entry", "batch")
+    print_rows(rows, columns, as_json=json, empty="nothing was booked from outside")
+
+
 def night(
     nights: Annotated[int, typer.Argument(help="How many, one after the other.", min=1, max=400)] = 1,
     data_dir: DataDir = None,
@@ -67,11 +80,12 @@ def misbehave(
     file: Annotated[
         str,
         typer.Argument(
-            help="For truncate: how the file's name begins, or an operation. For payments: a shop.", show_default=False
+            help="For truncate: how the file's name begins, or an operation; for post-late: nights; payments: shop.",
+            show_default=False,
         ),
     ] = "",
     seconds: Annotated[float | None, typer.Option("--for", help="Only for so many seconds.", min=0.1)] = None,
-    times: Annotated[int | None, typer.Option(help="Only for so many calls, or nights.", min=1)] = None,
+    times: Annotated[int | None, typer.Option(help="Only for so many calls, payments, or nights.", min=1)] = None,
     show_list: Annotated[bool, typer.Option("--list", help="Explain each misbehaviour.")] = False,
     json: AsJson = False,
     data_dir: DataDir = None,

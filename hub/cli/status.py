@@ -25,7 +25,7 @@ def status(landlord: AnyLandlord = None, json: AsJson = False) -> None:
     from hub.cli.with_parts import run_with_parts
     from hub.services.status import read_status
 
-    found = run_with_parts(lambda parts: read_status(parts.sync.engine, landlord))
+    found = run_with_parts(lambda parts: read_status(parts.sync.engine, landlord, now=parts.sync.clock.now()))
     if json:
         print_json([asdict(one) | {"needs_person": one.needs_person} for one in found])
         return

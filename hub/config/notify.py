@@ -1,4 +1,4 @@
-"""`[[notify]]`: who is told of bad nights, of late data and of their end, by mail or webhook."""
+"""`[[notify]]`: who is told of bad nights, late data, stuck payments and their end, by mail or webhook."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from hub.config.references import Reference, reference
 from hub.wire.policy import NetworkPolicy
 
-Topic = Literal["held", "failed", "late", "recovered", "summary"]
+Topic = Literal["held", "failed", "late", "payments", "recovered", "summary"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 _Mail = Annotated[str, Field(pattern=r"^[^@\s<>,;\"]{1,64}@[A-Za-z0-9.-]{1,253}$")]
@@ -28,7 +28,7 @@ class Notify(BaseModel):
     webhook: Annotated[str, Field(max_length=2000)] | None = None
     secret: dict[str, str] | None = Field(default=None, repr=False)
     key_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,60}$")] = "1"
-    on: tuple[Topic, ...] = ("held", "failed", "late", "recovered")
+    on: tuple[Topic, ...] = ("held", "failed", "late", "payments", "recovered")
     language: Literal["en", "fr"] | None = None
     private_hosts: tuple[str, ...] = ()
     allow_http: bool = False

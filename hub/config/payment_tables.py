@@ -56,9 +56,6 @@ class PaymentsTable(BaseModel):
     post: Literal["authorized", "captured"] = Field(
         default="authorized", description="when the ERP is told: once promised, or once the money was captured"
     )
-    booked: Literal["at_once", "overnight"] = Field(
-        default="at_once", description="when the ERP's own balance includes a posting it took"
-    )
     minimum: Amount = "1.00"
     advance: Amount = Field(default="0.00", description="how much more than what is owed a tenant may pay")
     refund_limit: Amount = Field(default="150.00", description="refunds above it need a second person")

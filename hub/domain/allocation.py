@@ -75,6 +75,17 @@ def split(amount_cents: int, weights: Sequence[int]) -> list[int]:
     return floors
 
 
+def split_rest(total_cents: int, weights: Sequence[int], given: Sequence[int]) -> list[int]:
+    """What is to be added to shares given already, so that all of them add up to a total that has grown.
+
+    By what is left of each weight. (A larger total split anew may give one of them less than it has: the Alabama
+    paradox of the largest remainder.) Nothing is taken away where more was given.
+    """
+    missing = max(0, total_cents - sum(given))
+    left = [max(0, weight - has) for weight, has in zip(weights, given, strict=True)]
+    return split(missing, left if sum(left) >= missing else weights)
+
+
 def _in_order(debts: Sequence[Debt], today: date, chosen: Sequence[str]) -> list[list[Debt]]:
     """Groups of debts that rank alike, first to be settled first."""
     by_key = {debt.key: debt for debt in debts}

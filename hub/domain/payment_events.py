@@ -46,7 +46,7 @@ class EventKind(StrEnum):
     MISMATCH = "mismatch"
     """What the provider reports does not fit what was asked (amount, currency, mode): a person must look."""
     CLEARED = "cleared"
-    """An operator looked at what did not fit (`ref` names the mismatch) and let it stand."""
+    """An operator looked at what did not fit (`ref`: the id of that event) and let it stand."""
 
 
 @dataclass(frozen=True, slots=True)

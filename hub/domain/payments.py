@@ -7,7 +7,7 @@ before the payment it belongs to make no difference. Cents, never a float.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -62,6 +62,14 @@ class Asked:
 
     amount_cents: int
     currency: str = "EUR"
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A fact a person must look at: the event's id, and a stable code that says why."""
+
+    event: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,44 +152,65 @@ def project(asked: Asked, events: Iterable[PaymentEvent]) -> Projection:
         contested_cents=min(contested, gross),
         fallen_through_cents=sum(fallen.values()),
     )
-    state, reason = _state(asked, found, heard, sums, len(kept))
+    state, reason = _state(asked, found, heard, sums)
     return replace(found, state=state, reason=reason)
 
 
-def erp_totals(found: Projection, *, told_cents: int) -> tuple[int, int]:
-    """What the ERP must have been told in all: paid, and taken back of it. `told_cents`: paid postings made already.
+def erp_totals(found: Projection, *, told_cents: int, back_cents: int = 0) -> tuple[int, int]:
+    """What the ERP must have been told in all: paid, and taken back of it. `told_cents`, `back_cents`: postings made
+    already. Their difference is always what the landlord has, or is promised.
 
-    Nothing is told while a person must look. A promise that fell through after it was told is taken back.
+    Nothing is told while a person must look. A promise that fell through after it was told is taken back; what was
+    taken back and came after all (a refund that failed, a dispute won, another card) is told as paid again.
     """
     if found.state is PaymentState.REVIEW:
-        return told_cents, 0
-    paid = max(found.gross_cents, told_cents)
-    fell = max(0, told_cents - found.gross_cents) if found.fallen_through_cents else 0
-    return paid, min(paid, found.refunded_cents + found.lost_cents + fell)
+        return told_cents, back_cents
+    gone = found.refunded_cents + found.lost_cents
+    paid = max(told_cents, found.gross_cents + max(0, back_cents - gone))
+    return paid, gone + paid - found.gross_cents
 
 
 def _fell_through(ref: str, sums: _Sums) -> bool:
     return ref in sums[EventKind.CAPTURE_LOST]
 
 
-def _state(
-    asked: Asked, found: Projection, heard: list[PaymentEvent], sums: _Sums, transactions: int
-) -> tuple[PaymentState, str]:
-    if (reason := _unfit(asked, heard, transactions)) and not sums.has(EventKind.CLEARED):
-        return PaymentState.REVIEW, reason
+def _state(asked: Asked, found: Projection, heard: list[PaymentEvent], sums: _Sums) -> tuple[PaymentState, str]:
+    if unfit := misfits(heard, asked):
+        return PaymentState.REVIEW, unfit[0].reason
     if found.gross_cents:
         return _paid_state(found), ""
     return _unpaid_state(found, heard, sums)
 
 
-def _unfit(asked: Asked, heard: list[PaymentEvent], transactions: int) -> str:
-    """Why a person must look: what was reported is not what was asked, or the tenant paid twice."""
+def misfits(events: Iterable[PaymentEvent], asked: Asked) -> list[Misfit]:
+    """What a person must look at and has not let stand yet: what was reported is not what was asked, or the tenant paid
+    twice. A decision (`CLEARED`, its `ref` the event's id) is about that fact, and the same money told again; whatever
+    else comes is looked at anew."""
+    heard = sorted(events, key=lambda one: (one.occurred_at, one.id))
+    ids = {event.ref for event in heard if event.kind is EventKind.CLEARED}
+    stand = {_money(event) for event in heard if event.id in ids and event.ref}
+    found = []
     for event in heard:
-        if event.kind is EventKind.MISMATCH:
-            return event.reason or "mismatch"
-        if reason := mismatch(asked, event):
-            return reason
-    return "paid_twice" if transactions > 1 else ""
+        reason = event.reason or "mismatch" if event.kind is EventKind.MISMATCH else mismatch(asked, event)
+        if reason and event.id not in ids and _money(event) not in stand:
+            found.append(Misfit(event.id, reason))
+    return found or _second_payments(heard, {ref for ref, *_ in stand})
+
+
+def _second_payments(heard: list[PaymentEvent], stand: Container[str]) -> list[Misfit]:
+    """Money of another transaction than the first, that nobody let stand."""
+    captured = {event.ref for event in heard if event.kind is EventKind.CAPTURED}
+    lost = {event.ref for event in heard if event.kind is EventKind.CAPTURE_LOST} - captured
+    first_told: dict[str, str] = {}
+    for event in heard:
+        if event.kind in (EventKind.AUTHORIZED, EventKind.CAPTURED) and event.ref not in lost:
+            first_told.setdefault(event.ref, event.id)
+    others = list(first_told.items())[1:]
+    return [Misfit(name, "paid_twice") for ref, name in others if ref not in stand]
+
+
+def _money(event: PaymentEvent) -> tuple[str, int | None, str]:
+    return (event.ref, event.amount_cents, event.currency)
 
 
 def _paid_state(found: Projection) -> PaymentState:

@@ -7,6 +7,8 @@ from typing import Final
 
 from hub.domain.payments import PaymentState
 
+GRACE: Final = timedelta(minutes=2)
+"""After its end, a payment just being paid may still come in."""
 _USUAL: Final = (60, 300, 900, 3600, 6 * 3600, 24 * 3600)
 _UNKNOWN: Final = (2, 8, 30, 120, 600, 1800, 3600, 6 * 3600, 24 * 3600)
 _CAPTURE: Final = (6 * 3600, 24 * 3600, 48 * 3600)
@@ -14,8 +16,6 @@ _AFTERWARDS: Final = (3600, 24 * 3600)
 _ENDED: Final = frozenset({PaymentState.CANCELED, PaymentState.EXPIRED})
 _NOT_ENDED_YET: Final = timedelta(minutes=5)
 _ON_AND_ON: Final = timedelta(days=1)
-GRACE: Final = timedelta(minutes=2)
-"""After its end, a payment just being paid may still come in."""
 
 
 def next_check(state: PaymentState, checks: int, *, now: datetime) -> datetime | None:

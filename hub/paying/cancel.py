@@ -9,6 +9,7 @@ from hub.config import LandlordConfig
 from hub.domain.payment_events import EventKind, PaymentEvent
 from hub.errors import ConflictError
 from hub.jobs import Job, JobRuntime, finish
+from hub.paying.check import is_being_decided
 from hub.paying.hear import hear
 from hub.paying.parts import PayingParts, able_to, open_provider
 from hub.paying.start import ref_of
@@ -37,8 +38,8 @@ async def handle_cancel(job: Job, runtime: JobRuntime, parts: PayingParts) -> No
 async def end_at_provider(parts: PayingParts, config: LandlordConfig, held: PaymentRow) -> Sequence[PaymentEvent]:
     """Facts after the provider was told that the payment is off. Raises RetryableError while it cannot be reached.
 
-    Never called is never paid. A provider without a way to cancel is asked whether somebody paid; the page may stay
-    open, so the payment is looked at until its end.
+    Never called is never paid; what the bank is deciding on goes on. A provider without a way to cancel is asked
+    whether somebody paid; the page may stay open, so the payment is looked at until its end.
     """
     canceled = PaymentEvent("hub-canceled", EventKind.CANCELED, parts.clock.now(), reason="by_tenant")
     if held.started_at is None:
@@ -47,7 +48,7 @@ async def end_at_provider(parts: PayingParts, config: LandlordConfig, held: Paym
         able = able_to(provider)
         if able.cancel:
             told = await in_thread(provider.cancel, ref_of(held), f"{held.start_key}-cancel")
-            return [*told, canceled]
+            return told if is_being_decided(held, told) else [*told, canceled]
         if able.poll:
             return await in_thread(provider.fetch, ref_of(held))
     if able.flow == "instructions":

@@ -135,22 +135,29 @@ async def _begin_again(
 
 
 async def _end(parts: PayingParts, config: LandlordConfig, held: PaymentRow, looked: Looked) -> Sequence[PaymentEvent]:
-    """Nobody paid in time: make sure that nobody can any more, where the provider has a way."""
+    """Nobody paid in time: make sure that nobody can any more, where the provider has a way.
+
+    What the bank is still deciding on has not run out, however long it takes: it is asked again.
+    """
     now = parts.clock.now()
     if not looked.knows:
         return [_hub_event(EventKind.NOT_FOUND, now)]
+    if is_being_decided(held, looked.events):
+        return []
     try:
         async with open_provider(parts, config, held.provider) as provider:
             told = await _cancel(provider, held)
     except Exception as error:  # noqa: BLE001  # as above: it is looked at again
         log.warning("end of a payment of %s: %s", held.provider, _called(error))
         return []
-    if _is_on_its_way(held, [*looked.events, *told]):
+    if is_being_decided(held, [*looked.events, *told]):
         return told  # nobody can pay it any more, but somebody has: the bank is still at it
     return [*told, _hub_event(EventKind.EXPIRED, now)]
 
 
-def _is_on_its_way(held: PaymentRow, events: Sequence[PaymentEvent]) -> bool:
+def is_being_decided(held: PaymentRow, events: Sequence[PaymentEvent]) -> bool:
+    """Whether the tenant has done what there was to do, and the provider may still say yes."""
+
     return project(Asked(held.amount_cents, held.currency), events).state is PaymentState.PROCESSING
 
 

@@ -51,6 +51,13 @@ def able_to(provider: PaymentProvider[Any]) -> ProviderCapabilities:
     return provider.capabilities_of(provider.settings)
 
 
+def abilities(config: LandlordConfig, name: str) -> ProviderCapabilities | None:
+    """The same without opening it, its secrets at hand; None for one that is configured no more."""
+    if name not in config.providers:
+        return None
+    return config.provider_class(name).capabilities_of(config.build_provider_settings(name))
+
+
 @asynccontextmanager
 async def open_provider(parts: PayingParts, config: LandlordConfig, name: str) -> AsyncIterator[PaymentProvider[Any]]:
     """A landlord's provider, made for one piece of work; what it remembers is kept, and it is closed after it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -10,11 +10,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from hub.config import LandlordConfig
-from hub.domain.allocation import split
+from hub.domain.allocation import split_rest
 from hub.domain.payments import PaymentState, Projection, erp_totals
 from hub.domain.references import posting_reference
 from hub.domain.schedule import duration
 from hub.paying.parts import POSTINGS
+from hub.services.read_account import gaps_of
 from hub.store.handles import Connection
 from hub.store.job_rows import enqueue
 from hub.store.payment_rows import PartRow, PaymentRow, parts_of
@@ -43,19 +44,23 @@ async def plan_postings(
     parts = await parts_of(conn, held.id)
     ever = await postings_of(conn, held.id)
     known = await _settle_waiting(conn, config.slug, ever, found)
-    paid, back = erp_totals(found, told_cents=_sum(known, "payment"))
+    paid, back = erp_totals(found, told_cents=_sum(known, "payment"), back_cents=_sum(known, "reversal"))
     waits = config.payments.post == "captured" and found.captured_cents < found.gross_cents
-    new = [
-        *_missing(held, parts, known, "payment", paid, paid_on, erp, now, waits=waits),
-        *_missing(held, parts, known, "reversal", back, _day(config, now), erp, now, reason=_why(found)),
-    ]
-    numbered = [_named(held, one, len(ever) + place) for place, one in enumerate(new, 1)]
-    ids = await add_postings(conn, landlord=config.slug, new=numbered)
+    gaps = await gaps_of(conn, config.slug, [part.account_id for part in parts], today=_day(config, now))
+    payments = _numbered(
+        held, _missing(held, parts, known, "payment", paid, paid_on, erp, now, waits=waits), len(ever), gaps
+    )
+    paid_ids = await add_postings(conn, landlord=config.slug, new=payments)
+    first = _first_paid(known, zip(paid_ids, payments, strict=True))
+    back_on, why = _day(config, now), _why(found)
+    taken = _missing(held, parts, known, "reversal", back, back_on, erp, now, reason=why, reverses=first)
+    reversals = _numbered(held, taken, len(ever) + len(payments), gaps)
+    ids = [*paid_ids, *await add_postings(conn, landlord=config.slug, new=reversals)]
     released = [one for one in known if one.state == "waiting" and not waits]
     if released:
         await set_postings(conn, landlord=config.slug, ids=[one.id for one in released], state="pending")
     due = [(one.id, one.account_id) for one in released]
-    due += [(i, one.account_id) for i, one in zip(ids, numbered, strict=True) if one.state == "pending"]
+    due += [(i, one.account_id) for i, one in zip(ids, [*payments, *reversals], strict=True) if one.state == "pending"]
     for posting_id, account in due:
         await ask_to_post(conn, config, posting_id, account=account, now=now)
     return (POSTINGS,) if due else ()
@@ -123,15 +128,14 @@ def _missing(
     *,
     waits: bool = False,
     reason: str = "",
+    reverses: Mapping[UUID, int] | None = None,
 ) -> list[NewPosting]:
     """For each account, what is still to be told of this kind."""
-    shares = split(total, [part.amount_cents for part in parts])
+    told = [[one for one in known if one.account_id == part.account_id] for part in parts]
+    shares = split_rest(total, [part.amount_cents for part in parts], [_sum(mine, kind) for mine in told])
     new = []
-    for part, share in zip(parts, shares, strict=True):
-        mine = [one for one in known if one.account_id == part.account_id]
-        left = share - _sum(mine, kind)
+    for part, left in zip(parts, shares, strict=True):
         if left > 0:
-            paid = next((one.id for one in mine if one.kind == "payment"), None)
             new.append(
                 NewPosting(
                     payment_id=held.id,
@@ -140,7 +144,7 @@ def _missing(
                     kind="payment" if kind == "payment" else "reversal",
                     amount_cents=left,
                     reason=reason,
-                    reverses=paid if kind == "reversal" else None,
+                    reverses=(reverses or {}).get(part.account_id),
                     paid_on=day,
                     method=METHODS[held.method],
                     connector=erp,
@@ -151,8 +155,18 @@ def _missing(
     return new
 
 
-def _named(held: PaymentRow, one: NewPosting, number: int) -> NewPosting:
-    return replace(one, reference=posting_reference(held.reference, number))
+def _numbered(held: PaymentRow, new: Sequence[NewPosting], taken: int, gaps: Mapping[UUID, int]) -> list[NewPosting]:
+    """With references of their own: the payment's and a number, which goes on from those that are taken."""
+    return [
+        replace(one, reference=posting_reference(held.reference, number), gap_cents=gaps.get(one.account_id, 0))
+        for number, one in enumerate(new, taken + 1)
+    ]
+
+
+def _first_paid(known: Sequence[PostingRow], new: Iterable[tuple[int, NewPosting]]) -> dict[UUID, int]:
+    """The payment of each account that a reversal takes back, also where both are heard of at once."""
+    found = {one.account_id: posting_id for posting_id, one in new}
+    return found | {one.account_id: one.id for one in reversed(known) if one.kind == "payment"}
 
 
 def _sum(known: Sequence[PostingRow], kind: str) -> int:

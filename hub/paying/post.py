@@ -89,8 +89,7 @@ async def handle_post(job: Job, runtime: JobRuntime, parts: PayingParts) -> None
 
 
 async def handle_batch(job: Job, runtime: JobRuntime, parts: PayingParts) -> None:
-    """The job of kind `erp.batch`: payload `{connector}`: all that is pending, as one numbered batch, and again for
-    what the ERP does not take now."""
+    """The job of kind `erp.batch`: payload `{connector}`: all that is pending, as one numbered batch."""
     config = await parts.config(job.landlord)
     day = today(parts.clock, config.identity.time_zone)
     erp = str(job.payload["connector"])
@@ -109,13 +108,10 @@ async def handle_batch(job: Job, runtime: JobRuntime, parts: PayingParts) -> Non
         results = [*_nameless(left, names), *told]
     async with scope(parts.engine, job.landlord) as conn:
         await keep(conn, config, results, parts)
-        if (again := _again(results)) is None:
-            await finish(conn, job)
-            if taken is not None:
-                await close_batch(conn, landlord=job.landlord, connector=erp, number=taken[0])
-                await ask_for_batch(conn, config, now=parts.clock.now())
-    if again is not None:
-        raise again
+        await finish(conn, job)
+        if taken is not None:  # what the ERP does not take now goes out with the next one, under a new number
+            await close_batch(conn, landlord=job.landlord, connector=erp, number=taken[0])
+            await ask_for_batch(conn, config, now=parts.clock.now())
 
 
 async def _told_or_put_off(
@@ -230,6 +226,8 @@ async def keep(conn: Connection, config: LandlordConfig, results: Sequence[Posti
         row = await find_posting(conn, one.reference, lock=True)
         if row is None or row.state in ("reflected", "void", "posted") or one.outcome == "absent":
             continue
+        if one.batch is not None and one.batch != row.batch:
+            continue  # the answer to an earlier file: it was sent again since
         state, kind = _state(one)
         if state == row.state and one.code == row.code:
             continue
@@ -237,7 +235,7 @@ async def keep(conn: Connection, config: LandlordConfig, results: Sequence[Posti
         if one.erp_ref:
             values["erp_ref"] = one.erp_ref[:120]
         if state in ("posted", "sent"):
-            values |= {"posted_at": now, "posted_on": today(parts.clock, config.identity.time_zone)}
+            values["posted_at"] = now
         changed += await set_postings(conn, landlord=config.slug, ids=[row.id], **values)
         if kind:
             await _emit(conn, config.slug, row, kind, one.code, parts)
@@ -328,6 +326,7 @@ def _posting(row: PostingRow, name: Named) -> Posting:
         contract_ref=name.contract_ref,
         contract_reference=name.contract_reference,
         person_ref=name.person_ref,
+        site_ref=name.site_ref,
         reverses=name.reverses,
         reverses_erp_ref=name.reverses_erp_ref,
         reason=row.reason,

@@ -10,6 +10,7 @@ from hub.config import LandlordConfig
 from hub.domain.money import to_decimal
 from hub.domain.payment_events import EventKind, PaymentEvent
 from hub.domain.payments import PAID, PaymentState
+from hub.domain.redaction import mask_cards
 from hub.errors import ConflictError, DeadlineError, HubError, InvalidAskError, NotFoundError, RetryableError
 from hub.jobs import Bell, Job, JobRuntime, finish
 from hub.paying.hear import hear
@@ -46,7 +47,13 @@ async def ask_refund(
         await _check(conn, held, amount_cents, able.refund)
         waits = amount_cents > config.payments.refund_limit_cents
         new = NewRefund(
-            new_id(), payment_id, amount_cents, why.strip(), by, now, "waits_for_second" if waits else "asked"
+            new_id(),
+            payment_id,
+            amount_cents,
+            mask_cards(why.strip()),
+            by,
+            now,
+            "waits_for_second" if waits else "asked",
         )
         await add_refund(conn, landlord=landlord, new=new)
         if not waits:
@@ -155,7 +162,7 @@ async def _ask(conn: Connection, landlord: str, refund_id: UUID, parts: PayingPa
         dedup_key=str(refund_id),
         payload={"refund": str(refund_id)},
         now=parts.clock.now(),
-        max_attempts=20,
+        max_attempts=200,
     )
 
 

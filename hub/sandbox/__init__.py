@@ -3,6 +3,7 @@
 Written from the wire's side: it shares no parsing with the connectors it is there to try.
 """
 
+from hub.sandbox.bookings import Booking, read_bookings
 from hub.sandbox.model import Landlord, World
 from hub.sandbox.profiles import DEMO_CONTRACT, DEMO_PERSON, GUIDE_ACCOUNT, GUIDE_CONTRACT
 from hub.sandbox.server import Sandbox, truth_of
@@ -14,11 +15,13 @@ __all__ = [
     "DEMO_PERSON",
     "GUIDE_ACCOUNT",
     "GUIDE_CONTRACT",
+    "Booking",
     "Landlord",
     "Sandbox",
     "World",
     "advance",
     "build_world",
+    "read_bookings",
     "truth",
     "truth_of",
 ]

@@ -6,6 +6,7 @@ A world is made of its seed and its days; bookings come from outside, so they ar
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -73,6 +74,7 @@ class Bookings:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._lock = RLock()
+        _mend(self._path)
         self._all = list(read_bookings(folder))
         self._known = {(one.landlord, one.reference): one for one in self._all}
 
@@ -117,6 +119,12 @@ def read_bookings(folder: Path, landlord: Landlord | None = None) -> Iterator[Bo
         held: dict[str, Any] = json.loads(line)
         if landlord in (None, held["landlord"]):
             yield Booking(**held)
+
+
+def _mend(path: Path) -> None:
+    """A line that was cut off in the middle was never answered for."""
+    if path.exists() and not (held := path.read_bytes()).endswith(b"\n"):
+        os.truncate(path, held.rfind(b"\n") + 1)
 
 
 def with_bookings(world: World, bookings: Iterable[Booking]) -> World:

@@ -35,7 +35,7 @@ def policy_of(config: LandlordConfig) -> Policy | None:
     table = config.payments
     if not config.providers:
         return None
-    return Policy(table.minimum_cents, table.advance_cents, table.allocation, table.booked, table.return_urls)
+    return Policy(table.minimum_cents, table.advance_cents, table.allocation, table.return_urls)
 
 
 def means_of(config: LandlordConfig) -> list[Means]:

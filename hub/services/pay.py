@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from hub.domain.allocation import Allocation, Debt, allocate, outstanding
+from hub.domain.redaction import mask_cards
 from hub.domain.references import new_reference, operation_key
 from hub.errors import ConflictError, InvalidAskError, NotFoundError, Where
 from hub.services.read_account import Account, accounts_by_id
@@ -31,6 +32,7 @@ from hub.store.reads.payments import OpenPayment
 from hub.store.webhook_rows import ask_for_work
 
 CURRENCY: Final = "EUR"
+_PLAIN_URL: Final = re.compile(r"[!-\[\]-~]{1,2000}")
 _KEY: Final = re.compile(r"[A-Za-z0-9._:-]{8,100}")
 _FIRST_LOOK: Final = timedelta(seconds=60)
 _MOST_PARTS: Final = 5
@@ -154,10 +156,12 @@ async def _begin(asking: _Asking) -> Begun:
     if policy is None:
         raise MeansError("the landlord takes no payments here", where=Where(field="means"))
     _check_return_url(request, policy)
+    rows = await charges(asking.reading, list(request.parts))
+    _check_settle(request, rows)
     for account_id, cents in request.parts.items():
         _check_amount(asking.found[account_id], cents, policy)
     _check_limits(request, means)
-    new = _new(asking, means, await _snapshot(asking, policy))
+    new = _new(asking, means, _snapshot(asking, policy, rows))
     blocks = means.flow != "instructions"
     await insert_payment(asking.conn, landlord=landlord, new=new, parts=request.parts, blocks=blocks)
     payload = {"payment": str(new.id)}
@@ -211,14 +215,37 @@ def _check_shape(request: PaymentRequest) -> None:
         raise AmountError("an amount is more than nothing", where=Where(field="amount"))
 
 
+def _check_settle(request: PaymentRequest, rows: Mapping[UUID, Sequence[ChargeRow]]) -> None:
+    """What is to be settled first are charges of the accounts that are paid: anything else does not exist here."""
+    known = {row.id for each in rows.values() for row in each}
+    if not known.issuperset(request.settle):
+        raise NotFoundError("no such charge of these accounts", where=Where(field="settle"))
+
+
 def _check_return_url(request: PaymentRequest, policy: Policy) -> None:
     """The browser is sent nowhere but below an address the landlord allowed."""
-    asked = urlsplit(request.return_url)
-    for allowed in map(urlsplit, policy.return_urls):
-        same_place = (asked.scheme, asked.netloc) == (allowed.scheme, allowed.netloc)
-        if same_place and asked.path.startswith(allowed.path) and ".." not in asked.path and not asked.fragment:
-            return
-    raise ReturnUrlError("the landlord does not allow this address to come back to", where=Where(field="returnUrl"))
+    if not any(_is_below(request.return_url, allowed) for allowed in policy.return_urls):
+        raise ReturnUrlError("the landlord does not allow this address to come back to", where=Where(field="returnUrl"))
+
+
+def _is_below(url: str, allowed: str) -> bool:
+    """Whether a browser that is sent to `url` stays below `allowed`, as browsers read addresses: a backslash is a
+    slash to them, `%2e%2e` a step up, and blanks and control characters are passed over. No card number may be in it:
+    the address is kept."""
+    if not _PLAIN_URL.fullmatch(url) or mask_cards(url) != url:
+        return False
+    try:
+        asked, within = urlsplit(url), urlsplit(allowed)
+    except ValueError:
+        return False
+    steps = asked.path.lower().replace("%2e", ".").split("/")
+    below = within.path.rstrip("/")
+    return (
+        (asked.scheme, asked.netloc) == (within.scheme, within.netloc)
+        and (asked.path == below or asked.path.startswith(f"{below}/"))
+        and not asked.fragment
+        and ".." not in steps
+    )
 
 
 def _check_amount(account: Account, cents: int, policy: Policy) -> None:
@@ -259,9 +286,8 @@ def _in_progress(other: OpenPayment, request: PaymentRequest) -> Begun:
     return Begun(other.id, other=other)
 
 
-async def _snapshot(asking: _Asking, policy: Policy) -> dict[str, Any]:
+def _snapshot(asking: _Asking, policy: Policy, rows: Mapping[UUID, Sequence[ChargeRow]]) -> dict[str, Any]:
     """What is paid, as it stands now: kept with the payment, never worked out again."""
-    rows = await charges(asking.reading, list(asking.request.parts))
     shown = []
     for account_id, cents in sorted(asking.request.parts.items()):
         account = asking.found[account_id]

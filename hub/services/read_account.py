@@ -9,6 +9,7 @@ from uuid import UUID
 
 from hub.errors import InvalidAskError
 from hub.services.paging import Page
+from hub.store.handles import Connection
 from hub.store.reads import Reading, accounts, ledger
 from hub.store.reads.accounts import AccountRow
 from hub.store.reads.ledger import EntryFilter, EntryPosition, EntryRow
@@ -67,13 +68,26 @@ def summed_balance(row: AccountRow) -> int:
     return (row.opening_cents or 0) + row.entries_cents
 
 
+def balance_in_flight(row: AccountRow) -> int:
+    """What tenants see: with payments the ERP's ledger does not show yet, from the first moment on and once.
+
+    Whether the ERP's own balance holds such a payment already, nobody can tell: while there is one, the balance is the
+    summed one, as far above or below the ERP's as it was when the payment came.
+    """
+    if not is_of_record(row):
+        return summed_balance(row) + row.flight_cents
+    if row.gap_cents is None:
+        return balance_of_record(row)
+    return summed_balance(row) + row.gap_cents + row.flight_cents
+
+
 def due_now(row: AccountRow) -> int:
     """Debits that have fallen due, with the opening balance, less all credits and payments in flight; never negative.
 
     Where neither entries nor an opening balance are held, the ERP's balance is all that is known.
     """
     if row.entries == 0 and row.opening_cents is None:
-        return max(0, balance_of_record(row) + row.flight_beside_record_cents)
+        return max(0, balance_in_flight(row))
     return max(0, (row.opening_cents or 0) + row.due_debits_cents + row.credits_cents + row.flight_cents)
 
 
@@ -88,9 +102,7 @@ def _account(row: AccountRow) -> Account:
         id=row.id,
         kind=row.kind,
         number=row.number,
-        balance_cents=balance_of_record(row) + row.flight_beside_record_cents
-        if is_of_record(row)
-        else summed_balance(row) + row.flight_cents,
+        balance_cents=balance_in_flight(row),
         balance_on=row.balance_on if is_of_record(row) else row.last_posted_on or row.opening_on,
         due_now_cents=due_now(row),
         as_of=row.as_of,
@@ -98,6 +110,15 @@ def _account(row: AccountRow) -> Account:
         flight_cents=row.flight_cents,
         open_cents=row.open_cents,
     )
+
+
+async def gaps_of(conn: Connection, landlord: str, ids: Sequence[UUID], *, today: date) -> dict[UUID, int]:
+    """What each account's own balance in the ERP is above the summed one; as it was, while payments are in flight."""
+    found: dict[UUID, int] = {}
+    for row in await accounts.by_ids(Reading.over(conn, landlord), ids, today=today) if ids else ():
+        if is_of_record(row):
+            found[row.id] = balance_of_record(row) - summed_balance(row) if row.gap_cents is None else row.gap_cents
+    return found
 
 
 async def accounts_of_contracts(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from hub.config.payment_tables import PaymentsTable
 from hub.domain.breaker import Breaker
 from hub.services.known_landlords import landlord_slugs
 from hub.store.alert_rows import list_open_alerts
@@ -14,9 +17,12 @@ from hub.store.feed_facts import feed_facts
 from hub.store.handles import Connection, Engine
 from hub.store.hold_rows import list_holds
 from hub.store.landlord_rows import live_config
+from hub.store.payment_troubles import count_troubles
 from hub.store.quarantine_rows import count_quarantine
+from hub.telling.payment_text import trouble_texts
 
 _MOST_HOLDS = 20
+_TOLD_APART = ("held", "payments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +49,16 @@ class Status:
         return any(one.needs_person for one in self.matters)
 
 
-async def read_status(engine: Engine, landlord: str | None = None) -> list[Status]:
+async def read_status(engine: Engine, landlord: str | None = None, *, now: datetime) -> list[Status]:
     """How a landlord stands, or all of them, those that need a person first. Raises NotFoundError for one unknown."""
     found = []
     for slug in await landlord_slugs(engine, landlord):
         async with scope(engine, slug, readonly=True) as conn:
-            found.append(await _status(conn, slug))
+            found.append(await _status(conn, slug, now))
     return sorted(found, key=lambda one: (not one.needs_person, not one.matters, one.landlord))
 
 
-async def _status(conn: Connection, landlord: str) -> Status:
+async def _status(conn: Connection, landlord: str, now: datetime) -> Status:
     live = await live_config(conn, landlord=landlord)
     feeds = {feed["name"]: feed["connector"] for feed in live.config["feeds"]} if live else {}
     facts = await feed_facts(conn, landlord=landlord)
@@ -63,6 +69,7 @@ async def _status(conn: Connection, landlord: str) -> Status:
         *await _held(conn, landlord),
         *await _failed(conn, landlord, {feed for feed, connector in feeds.items() if connector in away}),
         *await _refused(conn, landlord),
+        *await _payments(conn, landlord, live.config if live else {}, now),
         *_given_up(landlord, facts.dead_jobs),
         *(_away(landlord, name, held) for name, held in away.items()),
     ]
@@ -87,7 +94,7 @@ async def _failed(conn: Connection, landlord: str, of_silent_erps: set[str]) -> 
     twice."""
     since: dict[tuple[str, int | None], list[str]] = {}
     for one in await list_open_alerts(conn, landlord=landlord):
-        if one.problem != "held" and one.feed not in of_silent_erps:
+        if one.problem not in _TOLD_APART and one.feed not in of_silent_erps:
             since.setdefault((one.problem, one.run_id), []).append(one.feed)
     return [
         Matter(f"{', '.join(feeds)} {problem}", _runs(landlord, run_id)) for (problem, run_id), feeds in since.items()
@@ -107,6 +114,12 @@ async def _refused(conn: Connection, landlord: str) -> list[Matter]:
     if parked:
         found.append(Matter(f"lines parked until what they refer to arrives: {parked:,}", do, needs_person=False))
     return found
+
+
+async def _payments(conn: Connection, landlord: str, config: Mapping[str, Any], now: datetime) -> list[Matter]:
+    days = PaymentsTable.model_validate(config.get("payments", {})).alert_days
+    troubles = await count_troubles(conn, now=now, alert_days=days)
+    return [Matter(text, do) for text, do in trouble_texts(landlord, troubles, alert_days=days)]
 
 
 def _given_up(landlord: str, jobs: int) -> list[Matter]:

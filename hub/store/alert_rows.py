@@ -1,4 +1,4 @@
-"""A feed's problems as rows: open from the night they are seen until they are over, so that people are told once."""
+"""Problems of feeds, and of payments as a whole, as rows: open until they are over, so that people are told once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.store.tables import alert, told
 
-Problem = Literal["held", "failed", "late"]
+Problem = Literal["held", "failed", "late", "payments"]
+PAYMENTS_FEED: Final = "Payments"
+"""Where a feed's name stands for the landlord's payments as a whole: no feed can be called so (names are small)."""
 
 _RETURNED: Final = (alert.c.id, alert.c.feed, alert.c.problem, alert.c.run_id, alert.c.opened_at)
 

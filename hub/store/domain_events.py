@@ -37,3 +37,10 @@ async def events_after(conn: AsyncConnection, *, after: int = 0, limit: int = 10
     columns = (domain_event.c[name] for name in ("id", "kind", "subject", "data", "happened_at"))
     statement = select(*columns).where(domain_event.c.id > after).order_by(domain_event.c.id).limit(limit)
     return [DomainEvent(**row._mapping) for row in await conn.execute(statement)]
+
+
+async def events_about(conn: AsyncConnection, subject: str, *, limit: int = 200) -> list[DomainEvent]:
+    """What happened to one subject, in order."""
+    columns = (domain_event.c[name] for name in ("id", "kind", "subject", "data", "happened_at"))
+    statement = select(*columns).where(domain_event.c.subject == subject).order_by(domain_event.c.id).limit(limit)
+    return [DomainEvent(**row._mapping) for row in await conn.execute(statement)]

@@ -43,7 +43,6 @@ class Policy:
     minimum_cents: int
     advance_cents: int
     allocation: str
-    booked: str
     return_urls: tuple[str, ...]
 
 

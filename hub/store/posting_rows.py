@@ -67,6 +67,7 @@ class NewPosting:
     connector: str
     state: PostingState
     created_at: datetime
+    gap_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Named:
     contract_ref: str
     contract_reference: str
     person_ref: str
+    site_ref: str
     reverses: str
     reverses_erp_ref: str
 
@@ -88,7 +90,7 @@ _NAMES: Final = text("""
         (select k.external_id from external_key k where k.landlord_id = p.landlord_id and k.source = p.connector
             and k.object_type = 'account' and k.object_id = p.account_id
             order by k.external_id limit 1) as account_ref,
-        a.number as account_number, c.contract_ref, c.reference as contract_reference,
+        a.number as account_number, c.contract_ref, c.reference as contract_reference, c.site_ref,
         (select k.external_id from external_key k where k.landlord_id = p.landlord_id and k.source = p.connector
             and k.object_type = 'person' and k.object_id = pay.person_id
             order by k.external_id limit 1) as person_ref,
@@ -101,7 +103,13 @@ _NAMES: Final = text("""
         select c.reference,
             (select k.external_id from external_key k where k.landlord_id = c.landlord_id and k.source = p.connector
                 and k.object_type = 'contract' and k.object_id = c.id
-                order by k.external_id limit 1) as contract_ref
+                order by k.external_id limit 1) as contract_ref,
+            (select k.external_id from contract_unit cu
+                join unit u on u.landlord_id = cu.landlord_id and u.id = cu.unit_id
+                join external_key k on k.landlord_id = u.landlord_id and k.source = p.connector
+                    and k.object_type = 'site' and k.object_id = u.site_id
+                where cu.landlord_id = c.landlord_id and cu.contract_id = c.id and cu.missing_since is null
+                order by cu.is_main desc, cu.id, k.external_id limit 1) as site_ref
         from account_contract ac join contract c on c.landlord_id = ac.landlord_id and c.id = ac.contract_id
         where ac.landlord_id = p.landlord_id and ac.account_id = p.account_id and ac.missing_since is null
         order by c.starts_on desc, c.id limit 1) c on true

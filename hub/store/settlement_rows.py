@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
@@ -42,11 +42,22 @@ class LineRow:
     transaction: str
     occurred_on: date | None
     payment_id: UUID | None
+    account_id: UUID | None
     state: str
     reason: str
     assigned_by: str
     assigned_at: datetime | None
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Of a remittance's lines: how many, how many of them in suspense, gross and fees in cents."""
+
+    lines: int = 0
+    suspense: int = 0
+    gross_cents: int = 0
+    fee_cents: int = 0
 
 
 _SETTLEMENT = tuple(settlement.c[field.name] for field in fields(SettlementRow))
@@ -74,19 +85,45 @@ async def last_paid_on(conn: AsyncConnection, provider: str) -> date | None:
 
 
 async def list_settlements(
-    conn: AsyncConnection, *, provider: str | None = None, limit: int = 50
+    conn: AsyncConnection,
+    *,
+    provider: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+    limit: int = 50,
 ) -> list[SettlementRow]:
-    """Remittances, the latest first."""
+    """Remittances paid out between two days, both included; the latest first."""
     statement = select(*_SETTLEMENT).order_by(settlement.c.paid_on.desc(), settlement.c.id.desc()).limit(limit)
+    if provider is not None:
+        statement = statement.where(settlement.c.provider == provider)
+    if since is not None:
+        statement = statement.where(settlement.c.paid_on >= since)
+    if until is not None:
+        statement = statement.where(settlement.c.paid_on <= until)
+    return [SettlementRow(**row._mapping) for row in await conn.execute(statement)]
+
+
+async def find_settlements(conn: AsyncConnection, ref: str, *, provider: str | None = None) -> list[SettlementRow]:
+    """The remittances providers call so: two providers may use the same words."""
+    statement = select(*_SETTLEMENT).where(settlement.c.ref == ref).order_by(settlement.c.provider)
     if provider is not None:
         statement = statement.where(settlement.c.provider == provider)
     return [SettlementRow(**row._mapping) for row in await conn.execute(statement)]
 
 
-async def find_settlement(conn: AsyncConnection, ref: str) -> SettlementRow | None:
-    """A remittance by the provider's reference of it."""
-    row = (await conn.execute(select(*_SETTLEMENT).where(settlement.c.ref == ref).limit(1))).first()
-    return None if row is None else SettlementRow(**row._mapping)
+async def settlements_by_id(conn: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, SettlementRow]:
+    """Remittances by id."""
+    rows = await conn.execute(select(*_SETTLEMENT).where(settlement.c.id.in_(ids)))
+    return {row.id: SettlementRow(**row._mapping) for row in rows}
+
+
+async def sums_of(conn: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, Sums]:
+    """What the lines of remittances add up to."""
+    line = settlement_line.c
+    waiting = func.count().filter(line.state == "suspense")
+    statement = select(line.settlement_id, func.count(), waiting, func.sum(line.gross_cents), func.sum(line.fee_cents))
+    rows = await conn.execute(statement.where(line.settlement_id.in_(ids)).group_by(line.settlement_id))
+    return {row[0]: Sums(row[1], row[2], int(row[3]), int(row[4])) for row in rows}
 
 
 async def lines_of(conn: AsyncConnection, settlement_id: UUID) -> list[LineRow]:
@@ -95,10 +132,13 @@ async def lines_of(conn: AsyncConnection, settlement_id: UUID) -> list[LineRow]:
     return [LineRow(**row._mapping) for row in await conn.execute(statement)]
 
 
-async def lines_in_suspense(conn: AsyncConnection, *, limit: int = 200) -> list[LineRow]:
+async def lines_in_suspense(conn: AsyncConnection, *, provider: str | None = None, limit: int = 200) -> list[LineRow]:
     """Lines nobody could be found for, oldest first."""
     waiting = settlement_line.c.state == "suspense"
     statement = select(*_LINE).where(waiting).order_by(settlement_line.c.settlement_id, settlement_line.c.line)
+    if provider is not None:
+        mine = select(settlement.c.id).where(settlement.c.provider == provider)
+        statement = statement.where(settlement_line.c.settlement_id.in_(mine))
     return [LineRow(**row._mapping) for row in await conn.execute(statement.limit(limit))]
 
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from hub.store.alert_rows import Alert
+from hub.store.alert_rows import PAYMENTS_FEED, Alert
 from hub.telling.alerts import Event
 
 Language = Literal["en", "fr"]
 
 _PROBLEM: Final = {
-    "en": {"held": "held", "failed": "failed", "late": "late"},
-    "fr": {"held": "retenu", "failed": "en échec", "late": "en retard"},
+    "en": {"held": "held", "failed": "failed", "late": "late", "payments": "need a person"},
+    "fr": {"held": "retenu", "failed": "en échec", "late": "en retard", "payments": "demandent une personne"},
 }
+_WHOLE: Final = {"en": {PAYMENTS_FEED: "payments"}, "fr": {PAYMENTS_FEED: "paiements"}}
 _SUBJECT: Final = {
     "en": {
         "problem": "{what}",
@@ -46,6 +47,16 @@ _FIRST: Final = {
         "reminder": "Ce n'est pas encore réglé. Les locataires voient toujours les dernières données bonnes, datées.",
         "summary": "Voici où en est {name}.",
         "test": "Message d'essai du hub pour {name} : qui le lit sera prévenu des mauvaises nuits.",
+    },
+}
+_FIRST_PAYMENTS: Final = {
+    "en": {
+        "problem": "Payments need a person. Nothing is credited by guess, and nothing is lost meanwhile.",
+        "reminder": "Payments still need a person. Nothing is credited by guess, and nothing is lost meanwhile.",
+    },
+    "fr": {
+        "problem": "Des paiements demandent une personne. Rien n'est crédité au hasard, rien n'est perdu entre-temps.",
+        "reminder": "Des paiements demandent toujours une personne. Rien n'est crédité au hasard, rien n'est perdu.",
     },
 }
 _LAST: Final = {
@@ -106,11 +117,8 @@ def compose(
     """The message about an event. `body` is what was seen, line by line (of `run_text`, or a summary)."""
     what = _named(alerts, language)
     subject = _SUBJECT[language][event].format(what=what, day=f"{now:%Y-%m-%d}")
-    since = [
-        f"  {one.feed:<18}{_PROBLEM[language][one.problem]}, {_SINCE[language]} {one.opened_at:%Y-%m-%d %H:%M} UTC"
-        for one in alerts
-    ]
-    blocks = [[_FIRST[language][event].format(name=name)], since, list(body)]
+    since = [f"  {_called(one, language):<18}{_since(one, language)}" for one in alerts]
+    blocks = [[_first(event, alerts, language).format(name=name)], since, list(body)]
     blocks += [[_LAST[language]]] if event in ("problem", "reminder") else []
     lines = [line for block in blocks if block for line in (*block, "")][:-1]
     return Message(
@@ -123,7 +131,21 @@ def language_of(chosen: Language | None, locale: str) -> Language:
     return chosen or ("fr" if locale.startswith("fr") else "en")
 
 
+def _first(event: Event, alerts: Sequence[Alert], language: Language) -> str:
+    only_payments = bool(alerts) and all(one.problem == "payments" for one in alerts)
+    plain = _FIRST[language][event]
+    return _FIRST_PAYMENTS[language].get(event, plain) if only_payments else plain
+
+
+def _since(alert: Alert, language: Language) -> str:
+    return f"{_PROBLEM[language][alert.problem]}, {_SINCE[language]} {alert.opened_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _called(alert: Alert, language: Language) -> str:
+    return _WHOLE[language].get(alert.feed, alert.feed)
+
+
 def _named(alerts: Sequence[Alert], language: Language) -> str:
-    named = [f"{one.feed} {_PROBLEM[language][one.problem]}" for one in alerts[:_MOST_NAMED]]
+    named = [f"{_called(one, language)} {_PROBLEM[language][one.problem]}" for one in alerts[:_MOST_NAMED]]
     rest = len(alerts) - len(named)
     return ", ".join([*named, f"+{rest}"] if rest else named)

@@ -13,7 +13,16 @@ from hub.config import LandlordConfig
 from hub.domain.lateness import late_after, latest_slot
 from hub.domain.schedule import Schedule
 from hub.jobs.retry import describe
-from hub.store.alert_rows import Alert, Problem, close_alerts, list_open_alerts, open_alert, take_reminders, take_slot
+from hub.store.alert_rows import (
+    PAYMENTS_FEED,
+    Alert,
+    Problem,
+    close_alerts,
+    list_open_alerts,
+    open_alert,
+    take_reminders,
+    take_slot,
+)
 from hub.store.engine import scope
 from hub.store.feed_facts import FeedFacts, feed_facts
 from hub.store.handles import Connection
@@ -106,8 +115,8 @@ async def _tell_lateness(conn: Connection, config: LandlordConfig, late: Collect
 
 
 async def _forget_gone(conn: Connection, config: LandlordConfig, now: datetime) -> None:
-    """Problems of feeds that are configured no longer."""
-    known = {feed.name for feed in config.feeds}
+    """Problems of feeds that are configured no longer. Those of payments are the paying round's to end."""
+    known = {*(feed.name for feed in config.feeds), PAYMENTS_FEED}
     for one in await list_open_alerts(conn, landlord=config.slug):
         if one.feed not in known:
             await close_alerts(conn, landlord=config.slug, feed=one.feed, problems=(one.problem,), now=now)

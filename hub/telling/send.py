@@ -14,17 +14,19 @@ from hub.config import LandlordConfig
 from hub.config.notify import Notify
 from hub.errors import HubError, NotFoundError
 from hub.jobs import Job, JobRuntime
-from hub.store.alert_rows import get_alerts
+from hub.store.alert_rows import Alert, get_alerts
 from hub.store.breaker_rows import breakers_waited_for
 from hub.store.engine import scope
 from hub.store.feed_facts import feed_facts
 from hub.store.handles import Connection
 from hub.store.landlord_rows import live_config
+from hub.store.payment_troubles import count_troubles
 from hub.store.run_rows import get_run
 from hub.store.vault import get_secrets
 from hub.telling.mail import send_mail
 from hub.telling.message import Message, compose, language_of
 from hub.telling.parts import TellingParts
+from hub.telling.payment_text import trouble_lines
 from hub.telling.run_text import run_text
 from hub.telling.summary import summary_text
 from hub.telling.webhook import send_webhook
@@ -85,7 +87,7 @@ async def _composed(
     if asked["event"] == "summary":
         body: Sequence[str] = await summary_text(conn, config, now=parts.clock.now())
     else:
-        body = await _seen(conn, config, asked["run_id"])
+        body = [*await _seen(conn, config, asked["run_id"]), *await _payments(conn, config, asked, alerts, parts)]
     return _framed(config, target, asked, parts, alerts=alerts, body=body)
 
 
@@ -109,6 +111,17 @@ async def _seen(conn: Connection, config: LandlordConfig, run_id: int | None) ->
         return ()
     waits_for = await breakers_waited_for(conn, landlord=config.slug, run_id=run.id)
     return run_text(config.slug, run, (await feed_facts(conn, landlord=config.slug)).as_of, waits_for)
+
+
+async def _payments(
+    conn: Connection, config: LandlordConfig, asked: Any, alerts: Sequence[Alert], parts: TellingParts
+) -> Sequence[str]:
+    """Which payments need a person, as it stands when it is told."""
+    if asked["event"] == "recovered" or all(one.problem != "payments" for one in alerts):
+        return ()
+    days = config.payments.alert_days
+    troubles = await count_troubles(conn, now=parts.clock.now(), alert_days=days)
+    return trouble_lines(config.slug, troubles, alert_days=days)
 
 
 async def _send(message: Message, target: Notify, secret: SecretStr | None, parts: TellingParts) -> str:

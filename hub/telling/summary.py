@@ -9,6 +9,8 @@ from hub.config import LandlordConfig
 from hub.store.alert_rows import list_open_alerts
 from hub.store.feed_facts import FeedFacts, count_runs, feed_facts
 from hub.store.handles import Connection
+from hub.store.payment_troubles import count_troubles
+from hub.telling.payment_text import trouble_texts
 
 _DAY: Final = timedelta(days=1)
 
@@ -21,11 +23,15 @@ async def summary_text(conn: Connection, config: LandlordConfig, *, now: datetim
     told = ", ".join(f"{count} {state}" for state, count in sorted(runs.items())) or "none"
     lines = [f"Runs of the last 24 hours: {told}"]
     lines += [_feed_line(feed.name, facts, now) for feed in config.feeds]
-    lines += ["", "Open: " + (", ".join(f"{one.feed} {one.problem}" for one in alerts) or "nothing")]
+    named = [f"{one.feed} {one.problem}" for one in alerts if one.problem != "payments"]
+    lines += ["", "Open: " + (", ".join(named) or "nothing")]
     if facts.rejects:
         lines.append(f"{sum(facts.rejects.values()):,} lines in quarantine: housing-hub quarantine list {config.slug}")
     if facts.holds:
         lines.append(f"{sum(facts.holds.values())} holds wait for a decision: housing-hub holds list {config.slug}")
+    days = config.payments.alert_days
+    troubles = await count_troubles(conn, now=now, alert_days=days)
+    lines += [f"{text}: {do}" for text, do in trouble_texts(config.slug, troubles, alert_days=days)]
     if facts.dead_jobs:
         lines.append(f"{facts.dead_jobs} jobs were given up on: housing-hub jobs dead {config.slug}")
     return lines

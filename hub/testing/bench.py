@@ -105,6 +105,12 @@ class Bench:
         with self.open() as connector:
             return gather(connector, feed, FolderSpool(self.folder / "spool" / feed.name), cursor=cursor)
 
+    def wrong_secrets(self) -> dict[str, str]:
+        """Another value for each secret that is set."""
+        checked = self.check_settings(self.settings)
+        names = [name for name in type(checked).model_fields if isinstance(getattr(checked, name), SecretStr)]
+        return {name: f"not-the-right-{name}" for name in names}
+
     def secrets(self) -> list[str]:
         """Every secret among the settings, in clear: to prove that it shows nowhere."""
         return list(secrets_of(self.check_settings(self.settings)))

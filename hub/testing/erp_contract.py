@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import ValidationError
 
 from hub.errors import HubError, NotSupportedError, RetryableError, SetupError
 from hub.hookspecs import PLUGIN_API
@@ -19,6 +19,8 @@ from hub.ports import CallSource, ErpConnector, Feed, FileSource
 from hub.records import RECORDS, Stream
 from hub.testing.bench import Bench, Harvest, fetch, gather, make_feed, no_network, told
 from hub.testing.fakes import LOCAL_NETWORK, FakeClock, FolderSpool
+from hub.testing.posting_contract import PostingPromises
+from hub.testing.promises import promise
 from hub.wire.policy import NetworkPolicy
 
 MAX_BATCH_ROWS = 100_000
@@ -26,13 +28,7 @@ _UNFINISHED = (".tmp", ".part", ".partial", ".filepart")
 _SECRET_WORDS = ("password", "secret", "token", "api_key", "private_key", "passphrase")
 
 
-def promise(kept: bool, otherwise: str) -> None:
-    """Fail the running test with a sentence for the plugin's author."""
-    if not kept:
-        pytest.fail(otherwise, pytrace=False)
-
-
-class ErpConnectorContract:
+class ErpConnectorContract(PostingPromises):
     """Subclass it, set the attributes, and give a fixture `server` (scope class or wider) that starts what plays the
     ERP and yields the settings that lead there.
 
@@ -40,6 +36,7 @@ class ErpConnectorContract:
     name, as in a landlord's file (`stream`, `mode`, `fields`, the connector's own). `nowhere`: settings that lead to
     nobody (a closed port). `refused_rows`: by feed, how many rows of the test data ought to be refused.
     `older_settings`, `older_feed_settings`: for each older `schema_version`, settings as a landlord wrote them then.
+    `posting` and what belongs to it: see `PostingPromises`.
     """
 
     connector: ClassVar[type[ErpConnector[Any]]]
@@ -369,13 +366,6 @@ def _streams(connector: ErpConnector[Any], feed: Feed, bench: Bench) -> Iterator
 
 
 def _wrong_secrets(bench: Bench) -> dict[str, str]:
-    """Another value for each secret that is set."""
-    checked: BaseModel = bench.check_settings(bench.settings)
-    wrong = {
-        name: f"not-the-right-{name}"
-        for name in type(checked).model_fields
-        if isinstance(getattr(checked, name), SecretStr)
-    }
-    if not wrong:
+    if not (wrong := bench.wrong_secrets()):
         pytest.skip("exempt: has no secret")
     return wrong

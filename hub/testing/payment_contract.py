@@ -19,10 +19,10 @@ from hub.hookspecs import PLUGIN_API
 from hub.ports import Embedded, Form, Instructions, Redirect, RefundAsk
 from hub.ports.payments import Method
 from hub.testing.bench import no_network, told
-from hub.testing.erp_contract import promise
 from hub.testing.payment_bench import PaymentBench
 from hub.testing.payment_incoming import IncomingContract
 from hub.testing.payment_suite import MONEY
+from hub.testing.promises import promise
 from hub.wire.policy import NetworkPolicy
 
 _SECRET_WORDS = ("password", "secret", "token", "api_key", "private_key", "passphrase", "hmac_key", "webhook_key")

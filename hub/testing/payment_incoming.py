@@ -11,9 +11,9 @@ import pytest
 
 from hub.domain.redaction import without_cards
 from hub.ports import RawRequest, WebhookRefusedError
-from hub.testing.erp_contract import promise
 from hub.testing.payment_bench import PaymentBench
 from hub.testing.payment_suite import PaymentSuite
+from hub.testing.promises import promise
 
 CARD = "4970 1000 0000 0154"
 """A card number that passes the check digit; nobody has it."""

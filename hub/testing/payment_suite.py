@@ -10,9 +10,9 @@ import pytest
 
 from hub.domain.payment_events import EventKind, PaymentEvent
 from hub.ports import Heard, PaymentAsk, PaymentProvider, RawRequest, Started, WebhookRefusedError
-from hub.testing.erp_contract import promise
 from hub.testing.fakes import LOCAL_NETWORK
 from hub.testing.payment_bench import PaymentBench
+from hub.testing.promises import promise
 from hub.wire.policy import NetworkPolicy
 
 MONEY = frozenset({EventKind.AUTHORIZED, EventKind.CAPTURED, EventKind.CAPTURE_LOST, EventKind.REFUNDED})

@@ -10,7 +10,7 @@ from hub.wire.identity import ClientIdentity
 from hub.wire.inner import InnerXml
 from hub.wire.limited import ByteStream, Limited
 from hub.wire.policy import NetworkPolicy, Pinned, Target, check_url, resolve
-from hub.wire.remote import Fetched, Listing, RemoteFile
+from hub.wire.remote import Fetched, Listing, RemoteFile, other_content
 from hub.wire.sftp import SftpSession, fetch_host_key
 from hub.wire.soap import BasicAuth, SoapClient, UsernameToken
 from hub.wire.wsdl import VendoredWsdl, vendor_wsdl
@@ -49,6 +49,7 @@ __all__ = [
     "iter_elements",
     "local_name",
     "open_gzip",
+    "other_content",
     "parse_small",
     "resolve",
     "vendor_wsdl",

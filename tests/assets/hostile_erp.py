@@ -6,14 +6,28 @@ import itertools
 import random
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 from pydantic import SecretStr
 
-from hub.errors import MisconfiguredError, NotSupportedError, UnreachableError
+from hub.errors import MisconfiguredError, NotSupportedError, TerminalError, UnreachableError
 from hub.hookspecs import hookimpl
-from hub.ports import CallSource, Capabilities, ConnectorSettings, ErpConnector, Feed, Finding, Pull, Spool, setting
+from hub.ports import (
+    CallSource,
+    Capabilities,
+    ConnectorSettings,
+    ErpConnector,
+    Feed,
+    Finding,
+    Posting,
+    PostingBatch,
+    PostingResult,
+    Pull,
+    Push,
+    Spool,
+    setting,
+)
 from hub.records import Batch, ContractRecord, Stream
 
 HUB_API = (1, 0)
@@ -40,6 +54,7 @@ class HostileConnector(CallSource[HostileSettings]):
     settings_model = HostileSettings
     capabilities = Capabilities(pull={Stream.CONTRACTS: Pull(delta=True)})
     _made = itertools.count()
+    entered: ClassVar[list[str]] = []
 
     @classmethod
     def refusal(cls, stream: Stream, mode: Any) -> NotSupportedError | None:
@@ -95,6 +110,38 @@ class HostileConnector(CallSource[HostileSettings]):
         if misdeed == "bad_rows":
             rows.append(contract(4).model_copy(update={"reference": " padded "}))
         return rows
+
+    @classmethod
+    def push_of(cls, settings: ConnectorSettings) -> Push | None:
+        return Push(read_back=True)
+
+    def post(self, batch: PostingBatch) -> Sequence[PostingResult]:
+        misdeed, trouble = self.settings.misdeed, self._trouble()
+        if trouble is not None:
+            raise trouble
+        if misdeed == "posts_aloud":
+            self.context.log.info("posting with %s", self.settings.password.get_secret_value())
+        results = [self._enter(posting) for posting in batch.postings]
+        return results[::-1] if misdeed == "results_turned" else results
+
+    def find_postings(self, batch: PostingBatch) -> Sequence[PostingResult]:
+        if (trouble := self._trouble()) is not None and self.settings.misdeed != "silence_is_absent":
+            raise trouble
+        return [PostingResult(one.reference, "posted" if self._has(one) else "absent") for one in batch.postings]
+
+    def _has(self, posting: Posting) -> bool:
+        if self.settings.misdeed == "finds_anything":
+            return True
+        return posting.reference in self.entered and self.settings.misdeed != "finds_nothing"
+
+    def _enter(self, posting: Posting) -> PostingResult:
+        if posting.account_ref == "nobody":
+            if self.settings.misdeed == "refusal_raised":
+                raise TerminalError("no such account")
+            return PostingResult(posting.reference, "refused", code="NOBODY", terminal=True)
+        if posting.reference not in self.entered or self.settings.misdeed == "posts_twice":
+            self.entered.append(posting.reference)
+        return PostingResult(posting.reference, "posted")
 
     def _trouble(self) -> Exception | None:
         if not self.settings.alive:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 import hub.config
-from hub.config import LandlordConfig, read_landlord
+from hub.config import LandlordConfig, Settings, read_landlord
 from hub.ports import Feed
 from hub.records import Stream
 from hub.registry import Registry
@@ -20,7 +20,7 @@ LANDLORDS = sorted((Path(__file__).parents[2] / "landlords").glob("*.toml"))
 
 @pytest.mark.parametrize("file", LANDLORDS, ids=lambda file: file.name)
 def test_a_shipped_file_is_sound_and_comes_back_from_the_database(file: Path) -> None:
-    registry = Registry.load(["soap", "sftp_files"])
+    registry = Registry.load(Settings().plugins)
     landlord = read_landlord(file, registry, need_secrets=False)
     assert landlord.slug == file.stem
     assert landlord.warnings == []

@@ -269,3 +269,23 @@ def test_settings_without_a_number_are_refused(bench: Bench) -> None:
     for wrong in ({"file": "encaissements/ENC.csv"}, {"file": "{number}/x.csv"}, {"trailer": "{reference}"}):
         with pytest.raises(ValidationError):
             bench.check_settings({**bench.settings, "posting": bench.settings["posting"] | wrong})
+
+
+def test_a_number_that_was_used_before_hides_no_payment(bench: Bench, still: Sandbox) -> None:
+    """As after a restored database: the file of this number is another's, wherever it lies by now."""
+    post(bench)
+    again = batch(paid(SFTP, SECOND))
+    for _ in ("where it was put", "where the ERP put it"):
+        assert find(bench, again)[0].outcome == "absent"
+        with pytest.raises(TerminalError, match="another content"):
+            post(bench, again)
+        still.inbox.pick_up()
+
+
+def test_a_part_of_a_batch_is_found_in_the_file_of_the_whole(bench: Bench, still: Sandbox) -> None:
+    still.misbehave(SFTP, Order("post-lost-answer"))
+    post(bench, batch(paid(SFTP), paid(SFTP, SECOND)))
+
+    assert find(bench, batch(paid(SFTP, SECOND)))[0].outcome == "sent"
+    still.inbox.pick_up()
+    assert find(bench, batch(paid(SFTP, SECOND)))[0].outcome == "sent"

@@ -120,7 +120,7 @@ def test_the_wsdl_is_fetched_once_and_a_touched_copy_is_refused(sandbox, bench_o
 def test_check_tells_a_wsdl_that_changed_since_it_was_pinned(sandbox, bench_of):
     bench = bench_of(SLUG, sandbox, only="contracts")
     with bench.open() as connector:
-        pin_another(connector.wsdl_folder, connector.wsdl())
+        pin_another(connector.services[0].folder, connector.wsdl())
         last = list(connector.check(bench.feeds))[-1]
     assert (last.step, last.ok) == ("WSDL", False)
     assert "another WSDL" in last.detail

@@ -29,6 +29,13 @@ CAUGHT_BY = {
     "check_raises": "test_check_finds_every_step_in_order",
     "odd_error": "test_nobody_at_the_other_end_is_tried_again_later",
     "talkative": "test_no_secret_reaches_a_log",
+    "posts_twice": "test_a_payment_is_posted_once_and_then_found",
+    "finds_nothing": "test_a_payment_is_posted_once_and_then_found",
+    "finds_anything": "test_what_was_never_posted_is_absent",
+    "results_turned": "test_results_come_one_for_each_posting_in_order",
+    "refusal_raised": "test_results_come_one_for_each_posting_in_order",
+    "silence_is_absent": "test_nobody_at_the_other_end_says_nothing_of_a_posting",
+    "posts_aloud": "test_no_secret_shows_when_a_posting_fails",
     "forgetful": "test_settings_of_older_versions_are_taken_over",
 }
 SUITE = """
@@ -54,6 +61,11 @@ def promises(misdeed):
         feeds = {"contracts": {"stream": "contracts", "mode": "delta"}}
         nowhere = {"alive": False}
         older_settings = {1: settings}
+        posting = {"account_ref": "A1", "method": "payment_card"}
+        refused_posting = {"account_ref": "nobody"}
+
+        def entered(self, bench, reference):
+            return hostile_erp.HostileConnector.entered.count(reference)
 
         @pytest.fixture(scope="class")
         @classmethod

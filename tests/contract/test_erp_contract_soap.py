@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from erp_connectors.soap import SoapConnector
+from hub.sandbox import Sandbox
+from hub.testing.bench import Bench
 from hub.testing.erp_contract import ErpConnectorContract
 
 LANDLORD = tomllib.loads((Path(__file__).parents[2] / "landlords/rives-doise.toml").read_text())
@@ -25,8 +27,17 @@ class TestSoap(ErpConnectorContract):
     connector = SoapConnector
     feeds = LANDLORD["feeds"] | {"ledger_window": WINDOW}
     nowhere = {"wsdl": "http://127.0.0.1:9/?wsdl", "address": "http://127.0.0.1:9/"}
+    posting = {"account_ref": "K000001", "method": "payment_card"}
+    refused_posting = {"account_ref": "NOBODY"}
 
     @pytest.fixture(scope="class")
     @classmethod
     def server(cls, rives: dict[str, Any]) -> dict[str, Any]:
         return rives
+
+    @pytest.fixture(autouse=True)
+    def erp(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    def entered(self, bench: Bench, reference: str) -> int:
+        return [one.reference for one in self.sandbox.bookings.of("rives-doise")].count(reference)

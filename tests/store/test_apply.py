@@ -168,7 +168,7 @@ REFERENCES = [
     (stream, name, info)
     for stream, record in RECORDS.items()
     for name, info in record.model_fields.items()
-    if name.endswith("_ref") and name not in ("customer_ref", "document_ref")
+    if name.endswith("_ref") and name not in ("customer_ref", "document_ref", "payment_ref")
 ]
 
 

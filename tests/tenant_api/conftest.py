@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from io import BytesIO
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
+from hub.domain.references import new_reference, operation_key
 from hub.records import Stream
 from hub.services.download import link_key
 from hub.services.parts import ApiParts, Profile
@@ -26,8 +27,10 @@ from hub.store.engine import make_engine, scope
 from hub.store.handles import Connection, Engine
 from hub.store.ids import new_id
 from hub.store.landlord_rows import LandlordRow, put_landlord
+from hub.store.means_rows import Means, Policy, put_means
+from hub.store.payment_rows import NewPayment, insert_payment, put_action
 from hub.store.roles import Role
-from hub.store.tables import external_key, feed_state, table_of
+from hub.store.tables import external_key, feed_state, payment, table_of
 from hub.store.vault import Vault
 from hub.testing.fakes import FakeClock
 from tenant_api.asgi import create_app
@@ -130,6 +133,59 @@ class Seeds:
             previous_balance_cents=1234,
             total_cents=total,
         )
+
+    async def payment(self, tenant: Tenant, account: UUID, cents: int, *, state: str = "action_required") -> UUID:
+        """One that is begun and can be paid on the bank's page."""
+        payment_id = new_id()
+        new = NewPayment(
+            id=payment_id,
+            reference=new_reference(),
+            person_id=tenant.person,
+            provider="pretend",
+            method="test",
+            amount_cents=cents,
+            currency="EUR",
+            language="fr",
+            return_url="https://locataires.rives.example/",
+            idempotency_key=f"key-{payment_id}",
+            request_sha256="0" * 64,
+            start_key=operation_key(payment_id, "start"),
+            snapshot={},
+            created_at=NOW,
+            expires_at=NOW + timedelta(minutes=30),
+            changed_at=NOW,
+        )
+        await insert_payment(self.conn, landlord=self.landlord, new=new, parts={account: cents}, blocks=True)
+        action = {"kind": "redirect", "url": "https://bank.example/page"}
+        named = {"landlord": self.landlord, "payment_id": payment_id, "person_id": tenant.person}
+        await put_action(self.conn, **named, action=action)
+        await self.conn.execute(payment.update().where(payment.c.id == payment_id).values(state=state))
+        return payment_id
+
+    async def means(self, **values: Any) -> None:
+        """What a landlord's file with a pretended means of payment leads to."""
+        return_urls = ("https://locataires.rives.example/",)
+        policy = Policy(100, 0, "fr_1342_10", return_urls)
+        able = Means(
+            provider="pretend",
+            position=1,
+            method="test",
+            flow="redirect",
+            label={"fr": "Paiement fictif", "en": "Pretended payment"},
+            note={"fr": "Sans frais", "en": "No fee"},
+            fee_cents=0,
+            accounts=("rent", "garage"),
+            least_cents=1,
+            most_cents=99_999_999,
+            lifetime_seconds=1800,
+            can_cancel=True,
+            enabled=True,
+            webhook="signed",
+            answer_status=200,
+            answer_type="text/plain",
+            answer_body=b"OK",
+        )
+        await put_means(self.conn, landlord=self.landlord, policy=policy, means=[replace(able, **values)])
 
     async def document(self, kind: str, title: str, day: date, **about: UUID) -> UUID:
         names = {"title": title, "dated_on": day, "file_name": f"{title}.pdf"}
@@ -320,6 +376,9 @@ async def _seed_rives(world: World) -> None:
         things["foreign_document"] = await seeds.document(
             "lease", "Bail de M. Noir", date(2020, 1, 1), contract_id=foreign
         )
+        things["foreign_payment"] = await seeds.payment(bruno, foreign_account, 41000)
+        things["payment"] = await seeds.payment(claire, account, 1000)
+        await seeds.means()
         await _seed_contacts(conn)
 
 
@@ -377,5 +436,6 @@ async def _seed_tilleuls(world: World) -> None:
         lease = await seeds.contract(dora, "C-1")
         account = await seeds.account(dora, "411-1", lease)
         world.things["tilleuls-entry"] = await seeds.entry(account, date(2026, 11, 1), 1, "rent", "Loyer", 38000)
+        world.things["tilleuls-payment"] = await seeds.payment(dora, account, 38000)
         world.tenants["erin"] = await seeds.person("Mme", "Erin", "Vert")
         await seeds.contract(world.tenants["erin"], "C-2")

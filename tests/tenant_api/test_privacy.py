@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from graphql import GraphQLObjectType, get_named_type
+from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 from sqlalchemy import text
 
 from hub.store.engine import scope
@@ -20,16 +21,25 @@ from tenant_api.ids import Kind
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 
 
-def id_arguments() -> list[tuple[str, str, str]]:
-    """Every argument of type ID in the schema: type, field, argument."""
+def id_places() -> list[tuple[str, ...]]:
+    """Every place of the schema that takes an ID: type, field, argument, and the way into an input object."""
     return [
-        (name, field_name, argument_name)
+        (name, field_name, argument_name, *way)
         for name, kind in CORE.type_map.items()
         if isinstance(kind, GraphQLObjectType) and not name.startswith("__")
         for field_name, field in kind.fields.items()
         for argument_name, argument in field.args.items()
-        if get_named_type(argument.type).name == "ID"
+        for way in _ways_to_an_id(argument.type)
     ]
+
+
+def _ways_to_an_id(kind: Any) -> list[tuple[str, ...]]:
+    named = get_named_type(kind)
+    if named.name == "ID":
+        return [()]
+    if not isinstance(named, GraphQLInputObjectType):
+        return []
+    return [(name, *way) for name, field in named.fields.items() for way in _ways_to_an_id(field.type)]
 
 
 @pytest.fixture
@@ -44,30 +54,78 @@ def foreign(world: Any) -> dict[Kind, list[UUID]]:
         Kind.RENT_NOTICE: [things["foreign_notice"]],
         Kind.DOCUMENT: [things["foreign_document"]],
         Kind.CONTACT_POINT: [],
+        Kind.PAYMENT: [things["foreign_payment"], things["tilleuls-payment"]],
     }
     return {kind: [*those, new_id(), uuid4()] for kind, those in named.items()}
 
 
-def test_every_argument_that_takes_an_id_has_a_probe() -> None:
-    assert id_arguments() == [("Query", "node", "id")]
+Ask = tuple[str, Callable[[str], dict[str, Any]]]
+_START = """mutation ($input: StartPaymentInput!) { startPayment(input: $input, idempotencyKey: "probe-key-1") {
+  __typename } }"""
 
 
-async def test_another_persons_id_answers_as_one_that_does_not_exist(api: Any, foreign: dict[Kind, list[UUID]]) -> None:
-    answers = []
-    for _, field, argument in id_arguments():
-        query = f"query ($id: ID!) {{ {field}({argument}: $id) {{ __typename id }} }}"
+def _starting(parts: list[dict[str, str]], *settle: str) -> dict[str, Any]:
+    means = {"means": "pretend", "returnUrl": "https://locataires.rives.example/"}
+    return {"input": {"parts": parts, **means, **({"settle": list(settle)} if settle else {})}}
+
+
+def probes(own_account: str) -> dict[tuple[str, ...], Ask]:
+    """For each place that takes an ID: a document, and the variables that put an id there."""
+    mine = {"accountId": own_account, "amount": "1.00"}
+    return {
+        ("Query", "node", "id"): (NODE, lambda given: {"id": given}),
+        ("Mutation", "cancelPayment", "id"): (
+            "mutation ($id: ID!) { cancelPayment(id: $id) { __typename id } }",
+            lambda given: {"id": given},
+        ),
+        ("Mutation", "startPayment", "input", "parts", "accountId"): (
+            _START,
+            lambda given: _starting([{"accountId": given, "amount": "1.00"}]),
+        ),
+        ("Mutation", "startPayment", "input", "settle"): (_START, lambda given: _starting([mine], given)),
+    }
+
+
+def test_every_place_that_takes_an_id_has_a_probe() -> None:
+    assert sorted(id_places()) == sorted(probes(""))
+
+
+async def test_another_persons_id_answers_as_one_that_does_not_exist(
+    api: Any, world: Any, foreign: dict[Kind, list[UUID]]
+) -> None:
+    own = ids.encode(Kind.ACCOUNT, world.things["erp_account"])
+    for query, variables in probes(own).values():
+        answers = []
         for kind in Kind:
             for each in foreign[kind]:
-                response = await api.post(query, tenant="claire", variables={"id": ids.encode(kind, each)})
+                response = await api.post(query, tenant="claire", variables=variables(ids.encode(kind, each)))
                 answer = response.json()
                 answer["errors"][0]["extensions"].pop("requestId")
                 answers.append((response.status_code, str(answer)))
-    assert len(set(answers)) == 1
-    assert "NOT_FOUND" in answers[0][1]
+        assert len(set(answers)) == 1, query
+        assert "NOT_FOUND" in answers[0][1]
+
+
+async def test_nobody_may_cancel_what_a_co_tenant_pays(api: Any, world: Any) -> None:
+    """Paul sees Claire's payment, for it is of their account, and nothing there is to do."""
+    shown = ids.encode(Kind.PAYMENT, world.things["payment"])
+    query = "mutation ($id: ID!) { cancelPayment(id: $id) { id } }"
+    assert await api.codes(query, tenant="paul", variables={"id": shown}) == ["NOT_CANCELABLE"]
+    seen = (
+        "query ($id: ID!) { node(id: $id) { ... on Payment { mine action { __typename } parts { account { id } } } } }"
+    )
+    found = (await api.ask(seen, tenant="paul", variables={"id": shown}))["node"]
+    assert (found["mine"], found["action"], len(found["parts"])) == (False, None, 1)
 
 
 async def test_an_id_read_as_another_kind_is_not_found(api: Any, world: Any) -> None:
-    named = {"lease": Kind.CONTRACT, "home": Kind.UNIT, "account": Kind.ACCOUNT, "notice-10": Kind.RENT_NOTICE}
+    named = {
+        "lease": Kind.CONTRACT,
+        "home": Kind.UNIT,
+        "account": Kind.ACCOUNT,
+        "notice-10": Kind.RENT_NOTICE,
+        "payment": Kind.PAYMENT,
+    }
     for name, own in named.items():
         for kind in set(Kind) - {own}:
             variables = {"id": ids.encode(kind, world.things[name])}
@@ -127,6 +185,9 @@ async def test_a_header_that_is_no_token_is_refused(api: Any, header: str) -> No
         "query { ...A } fragment A on Query { ...B } fragment B on Query { viewer { displayName } }",
         '{ node(id: "x") { id } }',
         "query ($no: Boolean = true) { viewer @skip(if: $no) { displayName } }",
+        'mutation { cancelPayment(id: "x") { id } }',
+        """mutation { startPayment(input: {parts: [{accountId: "x", amount: "1.00"}], means: "pretend", returnUrl: "x"},
+          idempotencyKey: "probe-key-1") { __typename } }""",
     ],
 )
 async def test_whatever_is_personal_needs_a_token(api: Any, query: str) -> None:
@@ -162,6 +223,7 @@ async def test_a_filter_dropped_from_our_own_queries_leaks_nothing(api: Any, mon
 async def test_without_a_landlord_the_api_role_sees_nothing(world: Any) -> None:
     mine = world.tenants["claire"].contracts
     tables = ["contract", "party", "person", "account", "ledger_entry", "rent_notice", "document", "contact_point"]
+    tables += ["payment", "payment_part", "payment_action", "erp_posting"]
     async with scope(world.engine, None, mine, readonly=True) as conn:
         counts = [(await conn.execute(text(f"select count(*) from {table}"))).scalar_one() for table in tables]
     assert counts == [0] * len(tables)
@@ -169,7 +231,17 @@ async def test_without_a_landlord_the_api_role_sees_nothing(world: Any) -> None:
 
 async def test_without_a_session_the_api_role_sees_no_person(world: Any) -> None:
     async with scope(world.engine, "rives", readonly=True) as conn:
-        for table in ("contract", "party", "person", "account", "ledger_entry", "rent_notice", "document", "blob"):
+        for table in (
+            "contract",
+            "party",
+            "person",
+            "account",
+            "ledger_entry",
+            "rent_notice",
+            "document",
+            "blob",
+            "payment",
+        ):
             assert (await conn.execute(text(f"select count(*) from {table}"))).scalar_one() == 0
 
 

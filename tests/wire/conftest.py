@@ -116,6 +116,7 @@ class SftpWorld:
     grow: dict[str, bytes] = field(default_factory=dict)
     extra_names: list[bytes] = field(default_factory=list)
     read_delay: float = 0.0
+    full: bool = False
 
 
 class _Server(paramiko.ServerInterface):
@@ -138,10 +139,18 @@ class _Server(paramiko.ServerInterface):
 
 
 class _Handle(paramiko.SFTPHandle):
-    def __init__(self, path: Path, world: SftpWorld) -> None:
+    def __init__(self, path: Path, world: SftpWorld, flags: int = 0) -> None:
         super().__init__()
         self.path, self.world = path, world
-        self.readfile = path.open("rb")
+        if flags & os.O_WRONLY:
+            self.writefile = path.open("wb")
+        else:
+            self.readfile = path.open("rb")
+
+    def write(self, offset: int, data: bytes) -> int:
+        """A full disk takes the first half, and says nothing of it."""
+        done: int = super().write(offset, data[: len(data) // 2] if self.world.full else data)
+        return done
 
     def stat(self) -> paramiko.SFTPAttributes:
         return paramiko.SFTPAttributes.from_stat(self.path.stat())
@@ -187,7 +196,7 @@ class _Files(paramiko.SFTPServerInterface):
 
     def open(self, path: str, flags: int, attr: paramiko.SFTPAttributes) -> paramiko.SFTPHandle | int:
         try:
-            return _Handle(self._path(path), self.world)
+            return _Handle(self._path(path), self.world, flags)
         except OSError as error:
             return paramiko.SFTPServer.convert_errno(error.errno)
 

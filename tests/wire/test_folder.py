@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.errors import InputRefusedError, MisconfiguredError, RetryableError, UnreachableError
+from hub.errors import InputRefusedError, MisconfiguredError, RetryableError, TerminalError, UnreachableError
 from hub.wire import FolderSession, NetworkPolicy
 
 POLICY = NetworkPolicy(max_bytes=1000)
@@ -90,3 +90,28 @@ def test_an_applied_file_is_moved_within_the_folder(folder: Path) -> None:
     FolderSession(folder, POLICY).rename("a.csv", "done/a.csv")
     assert (folder / "done/a.csv").exists()
     assert not (folder / "a.csv").exists()
+
+
+def test_a_file_is_put_whole_and_never_over_another(folder: Path) -> None:
+    session = FolderSession(folder, POLICY)
+    session.put("below/b.csv", b"new")
+    session.put("below/b.csv", b"new")
+    with pytest.raises(TerminalError, match="another content"):
+        session.put("below/b.csv", b"other")
+    assert (folder / "below/b.csv").read_bytes() == b"new"
+    assert [path.name for path in (folder / "below").iterdir()] == ["b.csv"]
+
+
+@pytest.mark.parametrize("path", ["../b.csv", "out/b.csv"])
+def test_nothing_is_put_outside_the_folder(folder: Path, path: str) -> None:
+    with pytest.raises(InputRefusedError, match="leads out of the folder"):
+        FolderSession(folder, POLICY).put(path, b"new")
+
+
+def test_putting_follows_no_link_and_needs_its_folder(folder: Path) -> None:
+    session = FolderSession(folder, POLICY)
+    (folder / "b.csv.tmp").symlink_to(folder.parent / "secret.txt")
+    session.put("b.csv", b"new")
+    assert (folder.parent / "secret.txt").read_text() == "secret"
+    with pytest.raises(MisconfiguredError, match="no folder"):
+        session.put("nowhere/b.csv", b"new")

@@ -22,6 +22,7 @@ from hub.errors import (
     MisconfiguredError,
     RetryableError,
     SettingsError,
+    TerminalError,
     UnreachableError,
 )
 from hub.wire import NetworkPolicy, SftpSession, fetch_host_key
@@ -234,3 +235,27 @@ def test_no_agent_or_key_file_is_used(connect: Any, monkeypatch: pytest.MonkeyPa
     with connect():
         pass
     assert not opened
+
+
+@pytest.mark.parametrize("posix_rename", [True, False])
+def test_a_file_is_put_whole_once_and_never_over_another(sftp_world: Any, connect: Any, posix_rename: bool) -> None:
+    sftp_world.posix_rename = posix_rename
+    (sftp_world.root / "in.csv.tmp").write_bytes(b"left by a kill, and longer than what comes")
+    with connect() as session:
+        session.put("in.csv", b"new")
+        session.put("in.csv", b"new")
+        with pytest.raises(TerminalError, match="another content"):
+            session.put("in.csv", b"other")
+    assert {path.name: path.read_bytes() for path in sftp_world.root.iterdir()} == {"in.csv": b"new"}
+
+
+def test_what_did_not_arrive_whole_gets_no_name(sftp_world: Any, connect: Any) -> None:
+    sftp_world.full = True
+    with connect() as session, pytest.raises(RetryableError, match="2 bytes arrived, not 4"):
+        session.put("in.csv", b"four")
+    assert not (sftp_world.root / "in.csv").exists()
+
+
+def test_putting_into_a_folder_that_is_not_there_is_for_a_person(connect: Any) -> None:
+    with connect() as session, pytest.raises(MisconfiguredError, match="no folder nowhere"):
+        session.put("nowhere/in.csv", b"new")

@@ -19,8 +19,8 @@ class AccountRow:
     the last opening balance on (`opening_cents` is None where that is an entry). `truth`: of_record or summed, as the
     landlord says which of the two tenants see.
 
-    `flight_cents`: postings no entry shows yet, signed as in the ledger; `flight_beside_record_cents`: those of them
-    that the ERP's own balance does not hold yet. `open_cents`: payments begun and not ended.
+    `flight_cents`: postings no entry shows yet, signed as in the ledger; `gap_cents`: what the ERP's own balance was
+    above the summed one when they were made, None where there are none. `open_cents`: payments begun and not ended.
     `due_debits_cents`: what has fallen due up to the day asked about; `credits_cents`: all credits, negative.
     `as_of`: when the older of its two feeds (accounts, ledger) was last read. `incomplete`: figures of it are refused.
     """
@@ -41,7 +41,7 @@ class AccountRow:
     incomplete: bool
     truth: str = "of_record"
     flight_cents: int = 0
-    flight_beside_record_cents: int = 0
+    gap_cents: int | None = None
     open_cents: int = 0
 
 
@@ -77,21 +77,16 @@ _AS_OF = """(
         where g.landlord_id = f.landlord_id and g.stream = f.stream and g.source = a.source)))"""
 _INCOMPLETE = """exists (
     select from account_gap g where g.landlord_id = a.landlord_id and g.account_id = a.id)"""
-# An ERP that books at once has in its own balance what it took before it was last asked for that balance.
 _FLIGHT = """
-    select cast(coalesce(sum(m.cents), 0) as bigint) as flight_cents,
-      cast(coalesce(sum(m.cents) filter (where not m.in_record), 0) as bigint) as flight_beside_record_cents
-    from (
-      select case p.kind when 'payment' then -p.amount_cents else p.amount_cents end as cents,
-        p.state = 'posted' and y.booked = 'at_once' and a.balance_on >= p.posted_on and p.posted_at < (
-          select max(f.as_of) from feed_state f
-          where f.landlord_id = a.landlord_id and f.stream = 'accounts' and f.source = a.source) as in_record
-      from erp_posting p left join payment_policy y on y.landlord_id = p.landlord_id
-      where p.landlord_id = a.landlord_id and p.account_id = a.id and p.state not in ('reflected', 'void')) as m"""
+    select cast(coalesce(sum(case p.kind when 'payment' then -p.amount_cents else p.amount_cents end), 0) as bigint)
+        as flight_cents,
+      (array_agg(p.gap_cents order by p.id desc))[1] as gap_cents
+    from erp_posting p
+    where p.landlord_id = a.landlord_id and p.account_id = a.id and p.state not in ('reflected', 'void')"""
 _OPEN = """(
     select cast(coalesce(sum(t.amount_cents), 0) as bigint) from payment_part t
     where t.landlord_id = a.landlord_id and t.account_id = a.id and t.is_open)"""
-_IN_FLIGHT = ("flight_cents", "flight_beside_record_cents")
+_IN_FLIGHT = ("flight_cents", "gap_cents")
 _SUMS = ("entries", "entries_cents", "due_debits_cents", "credits_cents", "last_posted_on")
 _COLUMNS = listed(
     AccountRow,

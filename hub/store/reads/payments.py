@@ -61,7 +61,7 @@ class PartOfPayment:
 _BOOKED = """(
     select case
         when count(*) = 0 then 'none'
-        when bool_or(g.state in ('refused', 'unknown') or g.candidates > 0) then 'stuck'
+        when bool_or(g.state = 'refused' or g.code = 'NOT_KNOWN' or g.candidates > 0) then 'stuck'
         when bool_and(g.state = 'reflected') then 'in_ledger'
         when bool_and(g.state in ('reflected', 'posted', 'sent')) then 'told'
         else 'waiting' end

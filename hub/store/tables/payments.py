@@ -27,6 +27,10 @@ from hub.store.tables.base import ANYONE, landlord_table, refers, unique
 from hub.store.tables.canonical import MY_ACCOUNTS
 
 _MY_PERSON: Final = "person_id = (select nullif(current_setting('app.person', true), '')::uuid)"
+_NOTHING_HEARD: Final = (
+    "gross_cents = 0 and captured_cents = 0 and refunded_cents = 0 and lost_cents = 0 and contested_cents = 0"
+    " and checks = 0 and reason = '' and provider_ref = '' and started_at is null and paid_at is null"
+)
 _PART_OF_MINE: Final = (
     "exists (select from payment_part t where t.landlord_id = payment.landlord_id and t.payment_id = payment.id"
     f" and t.account_id = {MY_ACCOUNTS})"
@@ -37,7 +41,6 @@ payment_policy = landlord_table(
     Column("minimum_cents", BigInteger, nullable=False),
     Column("advance_cents", BigInteger, nullable=False, comment="how much more than what is owed may be paid"),
     Column("allocation", Text, nullable=False),
-    Column("booked", Text, nullable=False, comment="at_once | overnight: when the ERP's balance holds what it took"),
     Column("return_urls", ARRAY(Text), nullable=False, comment="where a front end may have the browser sent back to"),
     key=(),
     person=ANYONE,
@@ -107,7 +110,7 @@ payment = landlord_table(
     Index(None, "landlord_id", "created_at", "id"),
     key=("id",),
     person=_PART_OF_MINE,
-    insert=f"{_MY_PERSON} and state = 'created' and gross_cents = 0",
+    insert=f"{_MY_PERSON} and state = 'created' and {_NOTHING_HEARD}",
     comment="A payment a tenant began; its state is worked out from its events.",
 )
 
@@ -209,6 +212,27 @@ payment_webhook = landlord_table(
     comment="The inbox of providers' webhooks and browsers coming back: proves nothing until a worker judged it.",
 )
 
+payment_act = landlord_table(
+    "payment_act",
+    Column("id", BigInteger, Identity(), nullable=False),
+    Column("payment_id", Uuid, nullable=False),
+    Column(
+        "what",
+        Text,
+        nullable=False,
+        comment="accepted | said_paid | said_not_paid | asked | reposted | said_absent | said_there | tied …",
+    ),
+    Column("subject", Text, nullable=False, server_default="", comment="the posting or remittance it was about"),
+    Column("why", Text, nullable=False, server_default=""),
+    Column("done_by", Text, nullable=False),
+    Column("done_at", DateTime(timezone=True), nullable=False),
+    refers(["payment_id"], "payment"),
+    Index(None, "landlord_id", "payment_id"),
+    key=("id",),
+    append_only=True,
+    comment="What operators decided about a payment by hand, and why; refunds keep their own.",
+)
+
 erp_posting = landlord_table(
     "erp_posting",
     Column("id", BigInteger, Identity(), nullable=False),
@@ -217,6 +241,13 @@ erp_posting = landlord_table(
     Column("reference", Text, nullable=False, comment="what the ERP's entry is recognised by"),
     Column("kind", Text, nullable=False, comment="payment | reversal"),
     Column("amount_cents", BigInteger, nullable=False),
+    Column(
+        "gap_cents",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="the ERP's own balance less the summed one when it was made: kept while it is in flight",
+    ),
     Column("reason", Text, nullable=False, server_default=""),
     Column("reverses", BigInteger),
     Column("paid_on", Date, nullable=False),
@@ -237,7 +268,6 @@ erp_posting = landlord_table(
     Column("message", Text, nullable=False, server_default=""),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("posted_at", DateTime(timezone=True)),
-    Column("posted_on", Date, comment="the landlord's day when the ERP took it"),
     Column("reflected_at", DateTime(timezone=True)),
     Column("told_at", DateTime(timezone=True), comment="when people were told that it is not reflected"),
     refers(["payment_id"], "payment"),
@@ -295,6 +325,7 @@ settlement_line = landlord_table(
     Column("transaction", Text, nullable=False),
     Column("occurred_on", Date),
     Column("payment_id", Uuid),
+    Column("account_id", Uuid, comment="whose account an operator says it belongs to, where it is no payment of ours"),
     Column("state", Text, nullable=False, comment="matched | suspense | assigned | fee"),
     Column("reason", Text, nullable=False, server_default=""),
     Column("assigned_by", Text, nullable=False, server_default=""),

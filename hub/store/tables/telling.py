@@ -10,7 +10,7 @@ alert = landlord_table(
     "alert",
     Column("id", BigInteger, Identity(), nullable=False),
     Column("feed", Text, nullable=False),
-    Column("problem", Text, nullable=False, comment="held | failed | late"),
+    Column("problem", Text, nullable=False, comment="held | failed | late | payments"),
     Column("state", Text, nullable=False, server_default="open", comment="open | closed"),
     Column("run_id", BigInteger, comment="the run it was seen in first"),
     Column("opened_at", DateTime(timezone=True), nullable=False),

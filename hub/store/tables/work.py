@@ -59,7 +59,7 @@ job = landlord_table(
     Index("job_finished_idx", "landlord_id", "finished_at", postgresql_where=text("state in ('done', 'dead')")),
     Index("job_lease_idx", "lease_until", postgresql_where=text("state = 'leased'")),
     key=("id",),
-    insert="queue = 'payments' and state = 'ready'",
+    insert="queue = 'payments' and state = 'ready' and kind in ('pay.start', 'pay.check', 'pay.cancel', 'pay.webhook')",
 )
 
 schedule = landlord_table(

@@ -14,8 +14,9 @@ from erp_connectors.sftp_files.posting_settings import Answers, FilePosting
 from hub.formats import CsvFormat
 from hub.ports import Posting, PostingBatch, PostingResult, State
 from hub.records.excerpt import outlined
+from hub.wire import other_content
 
-_MAX_ANSWER_BYTES = 16 * 1024**2
+_MAX_BYTES = 16 * 1024**2
 _SHOWN = 160
 _STATE, _REMEMBERED = "payment_files", 500
 NO_REVERSALS = "this ERP takes no payment back by file: posting.reversals = false"
@@ -39,12 +40,12 @@ class Files:
 
     def find(self, batch: PostingBatch) -> list[PostingResult]:
         """The file is looked for before its answer: the ERP moves one, then writes the other."""
-        is_there = self._is_delivered(batch)
+        delivered = self._delivered_of(batch)
         told = {one.reference: one for one in self.answers(only=batch.number)}
         results = []
         for posting in batch.postings:
             absent = PostingResult(posting.reference, "absent")
-            seen = self._delivered(posting) if is_there and not self._cannot(posting) else absent
+            seen = self._delivered(posting) if posting.reference in delivered else absent
             results.append(told.get(posting.reference, seen))
         return results
 
@@ -69,34 +70,60 @@ class Files:
     def _deliver(self, batch: PostingBatch) -> None:
         path = path_of(self._settings, batch)
         content, control = content_of(self._settings, batch), control_content(self._settings, batch)
-        if not self._is_taken(path):
+        if (taken := self._taken(path)) is not None:
+            # Numbers that begin anew, after a restored database, meet a file of before.
+            if len(self._told_in(taken, batch)) < len(batch.postings):
+                raise other_content(path)
+        else:
             self._place().put(path, content)
             if (beside := control_path(self._settings, path)) is not None:
                 self._place().put(beside, control)
         self._delivered_numbers.add(batch.number)
 
-    def _is_delivered(self, batch: PostingBatch) -> bool:
-        """Whether the file, and what belongs beside it, is where it was put or where the ERP puts what it took."""
+    def _delivered_of(self, batch: PostingBatch) -> frozenset[str]:
+        """The references that stand in the file of this number, where that was put or where the ERP puts what it took.
+        A file lacks its control file as long as it is not delivered."""
         path = path_of(self._settings, batch)
         standing = [_is_there(self._place(), name) for name in self._names(path)]
-        if all(standing) or self._is_taken(path):
-            return True
+        if all(standing):
+            return self._told_in(self._read_whole(path), batch)
+        if (taken := self._taken(path)) is not None:
+            return self._told_in(taken, batch)
         # Where the ERP deletes what it took, our own word has to do.
-        return not self._settings.taken and batch.number in self._delivered_numbers
+        believed = not self._settings.taken and batch.number in self._delivered_numbers
+        return self._told_in(b"", batch) if believed else frozenset()
 
-    def _is_taken(self, path: str) -> bool:
-        """One that was taken was whole."""
-        names = self._names(path)
-        return any(_is_there(self._place(), Found(name).fill(to)) for to in self._settings.taken for name in names)
+    def _told_in(self, content: bytes, batch: PostingBatch) -> frozenset[str]:
+        """The references of a batch that a file tells; all of them where it cannot be looked into."""
+        is_told = any("{reference" in column.value for column in self._settings.columns) and content
+        return frozenset(
+            one.reference
+            for one in batch.postings
+            if not self._cannot(one) and (not is_told or one.reference.encode() in content)
+        )
+
+    def _taken(self, path: str) -> bytes | None:
+        """The file as it lies where the ERP puts what it took: one that was taken was whole. Empty where it is packed,
+        or gone on already; None where it was not taken."""
+        for to in self._settings.taken:
+            names = [Found(name).fill(to) for name in self._names(path)]
+            if _is_there(self._place(), names[0]):
+                return self._read_whole(names[0]) if to.endswith("{name}") else b""
+            if any(_is_there(self._place(), name) for name in names):
+                return b""
+        return None
+
+    def _read_whole(self, path: str) -> bytes:
+        content = io.BytesIO()
+        self._place().fetch(path, content, max_bytes=_MAX_BYTES)
+        return content.getvalue()
 
     def _names(self, path: str) -> list[str]:
         return [name for name in (path, control_path(self._settings, path)) if name is not None]
 
     def _read(self, answers: Answers, match: Found) -> Iterator[PostingResult]:
-        content = io.BytesIO()
-        self._place().fetch(match.path, content, max_bytes=_MAX_ANSWER_BYTES)
         # A last line without its end may still be written.
-        whole = content.getvalue()
+        whole = self._read_whole(match.path)
         stream = io.BytesIO(whole[: whole.rfind(b"\n") + 1])
         layout = CsvFormat(answers.delimiter, answers.quote, answers.encoding, answers.columns or True)
         wanted = (answers.reference, answers.outcome, answers.message, answers.erp_ref)

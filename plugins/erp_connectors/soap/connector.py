@@ -42,6 +42,7 @@ from hub.wire import (
     HttpSession,
     SoapClient,
     SoapReply,
+    VendoredWsdl,
 )
 
 _WITHOUT_FILES = [stream for stream in Stream if stream is not Stream.DOCUMENTS]
@@ -143,6 +144,10 @@ class SoapConnector(CallSource[SoapSettings]):
         if self._http is None:
             self._http = HttpSession(self.context.network, identity=self._identity(), authority=self.settings.authority)
         return self._http
+
+    def wsdl(self) -> VendoredWsdl:
+        """The connector's own, pinned."""
+        return self.services[0].wsdl()
 
     def client(self) -> SoapClient:
         """The client of the connector's own WSDL, made when first needed."""

@@ -20,6 +20,7 @@ _TABLES = (
     "domain_event",
     "erp_posting",
     "payment",
+    "payment_act",
     "payment_action",
     "payment_event",
     "payment_means",
@@ -31,7 +32,7 @@ _TABLES = (
     "settlement",
     "settlement_line",
 )
-_APPEND_ONLY = ("domain_event", "payment_event")
+_APPEND_ONLY = ("domain_event", "payment_act", "payment_event")
 _SESSION = {
     "payment_means": None,
     "payment_policy": None,
@@ -44,8 +45,12 @@ _SESSION = {
     "erp_posting": f"account_id = {_MY_ACCOUNTS}",
 }
 _ASK = {
-    "job": "queue = 'payments' and state = 'ready'",
-    "payment": f"{_MY_PERSON} and state = 'created' and gross_cents = 0",
+    "job": "queue = 'payments' and state = 'ready' and kind in ('pay.start', 'pay.check', 'pay.cancel', 'pay.webhook')",
+    "payment": (
+        f"{_MY_PERSON} and state = 'created' and gross_cents = 0 and captured_cents = 0 and refunded_cents = 0"
+        " and lost_cents = 0 and contested_cents = 0 and checks = 0 and reason = '' and provider_ref = ''"
+        " and started_at is null and paid_at is null"
+    ),
     "payment_part": f"account_id = {_MY_ACCOUNTS}",
     "payment_webhook": "state = 'new'",
 }
@@ -121,12 +126,6 @@ def upgrade() -> None:
             "advance_cents", sa.BigInteger(), nullable=False, comment="how much more than what is owed may be paid"
         ),
         sa.Column("allocation", sa.Text(), nullable=False),
-        sa.Column(
-            "booked",
-            sa.Text(),
-            nullable=False,
-            comment="at_once | overnight: when the ERP's balance holds what it took",
-        ),
         sa.Column(
             "return_urls",
             postgresql.ARRAY(sa.Text()),
@@ -271,6 +270,12 @@ def upgrade() -> None:
         sa.Column("transaction", sa.Text(), nullable=False),
         sa.Column("occurred_on", sa.Date(), nullable=True),
         sa.Column("payment_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "account_id",
+            sa.Uuid(),
+            nullable=True,
+            comment="whose account an operator says it belongs to, where it is no payment of ours",
+        ),
         sa.Column("state", sa.Text(), nullable=False, comment="matched | suspense | assigned | fee"),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("assigned_by", sa.Text(), server_default="", nullable=False),
@@ -302,6 +307,13 @@ def upgrade() -> None:
         sa.Column("reference", sa.Text(), nullable=False, comment="what the ERP's entry is recognised by"),
         sa.Column("kind", sa.Text(), nullable=False, comment="payment | reversal"),
         sa.Column("amount_cents", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "gap_cents",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="the ERP's own balance less the summed one when it was made: kept while it is in flight",
+        ),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("reverses", sa.BigInteger(), nullable=True),
         sa.Column("paid_on", sa.Date(), nullable=False),
@@ -328,7 +340,6 @@ def upgrade() -> None:
         sa.Column("message", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("posted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("posted_on", sa.Date(), nullable=True, comment="the landlord's day when the ERP took it"),
         sa.Column("reflected_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "told_at",
@@ -446,6 +457,34 @@ def upgrade() -> None:
         postgresql_where=sa.text("is_open"),
     )
     op.create_table(
+        "payment_act",
+        sa.Column("landlord_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("payment_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "what",
+            sa.Text(),
+            nullable=False,
+            comment="accepted | said_paid | said_not_paid | asked | reposted | said_absent | said_there | tied …",
+        ),
+        sa.Column(
+            "subject", sa.Text(), server_default="", nullable=False, comment="the posting or remittance it was about"
+        ),
+        sa.Column("why", sa.Text(), server_default="", nullable=False),
+        sa.Column("done_by", sa.Text(), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["landlord_id", "payment_id"],
+            ["payment.landlord_id", "payment.id"],
+            name=op.f("payment_act_landlord_id_payment_id_fk"),
+        ),
+        sa.PrimaryKeyConstraint("landlord_id", "id", name=op.f("payment_act_pk")),
+        comment="What operators decided about a payment by hand, and why; refunds keep their own.",
+    )
+    op.create_index(
+        op.f("payment_act_landlord_id_payment_id_idx"), "payment_act", ["landlord_id", "payment_id"], unique=False
+    )
+    op.create_table(
         "payment_refund",
         sa.Column("landlord_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -471,6 +510,9 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("payment_refund_landlord_id_payment_id_idx"), "payment_refund", ["landlord_id", "payment_id"], unique=False
+    )
+    op.alter_column(
+        "alert", "problem", comment="held | failed | late | payments", existing_comment="held | failed | late"
     )
     op.add_column("ledger_entry", sa.Column("payment_ref", sa.Text(), nullable=True))
     for table in _TABLES:
