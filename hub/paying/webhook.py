@@ -23,7 +23,7 @@ from hub.paying.start import ref_of
 from hub.ports import Heard as About
 from hub.ports import PaymentProvider, RawRequest, WebhookRefusedError
 from hub.store.engine import scope
-from hub.store.handles import Connection
+from hub.store.handles import Connection, StoreError
 from hub.store.job_rows import enqueue
 from hub.store.payment_rows import PaymentRow, find_payment
 from hub.store.vault import open_sealed
@@ -70,8 +70,8 @@ async def judge(parts: PayingParts, config: LandlordConfig, row: WebhookRow, raw
             return await _judge(parts, config, provider, row, raw)
     except WebhookRefusedError as refused:
         return Judgement("refused", refused.reason)
-    except RetryableError:
-        raise
+    except (RetryableError, StoreError):
+        raise  # a provider or a database that is away says nothing about the webhook: it is judged later
     except HubError as error:
         return Judgement("refused", error.code.lower())
     except Exception as error:  # noqa: BLE001  # a plugin may raise anything, on a stranger's bytes most of all
