@@ -63,7 +63,7 @@ def apply(
 
 
 def check(landlord: Landlord, json: AsJson = False) -> None:
-    """Try a landlord's connectors step by step. Each step says what was seen and what to do."""
+    """Try a landlord's connectors and means of payment step by step. Each step says what was seen and what to do."""
     if not _run(lambda parts: _check(parts, landlord, json)):
         raise typer.Exit(Exit.FAILED)
 
@@ -264,16 +264,19 @@ async def _check(parts: OperatorParts, landlord: str, as_json: bool) -> bool:
 
     from hub.cli.output import print_json
     from hub.cli.reports import print_finding
+    from hub.paying.trial import check_providers
     from hub.sync.night import load_config
     from hub.sync.trial import check_landlord
 
     good, rows = True, []
-    async with aclosing(check_landlord(parts.sync, await load_config(parts.sync, landlord))) as findings:
-        async for subject, finding in findings:
-            good &= finding.ok
-            rows.append({"subject": subject} | asdict(finding))
-            if not as_json:
-                print_finding(subject, finding)
+    config = await load_config(parts.sync, landlord)
+    for trial in (check_landlord(parts.sync, config), check_providers(parts.paying, config)):
+        async with aclosing(trial) as findings:
+            async for subject, finding in findings:
+                good &= finding.ok
+                rows.append({"subject": subject} | asdict(finding))
+                if not as_json:
+                    print_finding(subject, finding)
     if as_json:
         print_json(rows)
     return good

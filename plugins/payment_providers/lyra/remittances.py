@@ -41,7 +41,9 @@ def settlements(settings: LyraSettings, context: Context, client: LyraClient, si
     for name, text in _reports(settings, context, client, since):
         rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=";")
         if missing := [column for column in _COLUMNS if column not in (rows.fieldnames or ())]:
-            raise InputRefusedError(f"the report {name} has no column {missing[0]}", hint="see docs/payments.md")
+            raise InputRefusedError(
+                f"the report {name} has no column {missing[0]}", hint="its columns: " + ", ".join(_COLUMNS)
+            )
         _add(found, _in(name, rows))
     for one in sorted(found.values(), key=lambda one: (one.paid_on, one.ref)):
         if one.paid_on >= since:
