@@ -145,7 +145,7 @@ class Payday:
         async with self.fleet as fleet:
             self.bank = Bank(fleet.folder / "sandbox")
             await first_night(fleet)
-            tokens = await tokens_of(fleet, max(10, self.count // 8))
+            tokens = await tokens_of(fleet, max(30, self.count // 8))
             self.payers = self.new_payers()
             await self.payers.find_purses(tokens)
             self.seconds["set up"] = time.monotonic() - began
@@ -317,7 +317,7 @@ async def payments(
     """The whole trial; sentences for what is wrong."""
     blows, began = draw_for_payments(seed, kills, workers=workers), time.monotonic()
     say(f"seed {seed}: {count} payments, {told(blows)}")
-    fleet = fleet_of(folder / "payments", workers=workers, contracts=max(20, min(300, count // 8)), mistake=mistake)
+    fleet = fleet_of(folder / "payments", workers=workers, contracts=max(40, min(300, count // 8)), mistake=mistake)
     day = Payday(fleet, count, seed, blows, aside, at_once=min(32, max(8, count // 10)))
     if mistake:
         day.patience = 10.0
