@@ -190,8 +190,8 @@ async def test_a_feed_that_never_had_a_file_says_so(house: Any, sandbox: Any) ->
 
 
 async def test_applied_files_moved_to_an_archive_leave_nothing_to_read_and_nothing_to_say(home: Any) -> None:
-    archive = 'archive = "{folder}/archives/{name}"\n\n[connectors.erp.network]'
-    await home.apply(SFTP, lambda text: text.replace("[connectors.erp.network]", archive))
+    archive = 'plugin = "sftp_files"\narchive = "{folder}/archives/{name}"\n'
+    await home.apply(SFTP, lambda text: text.replace('plugin = "sftp_files"', archive, 1))
 
     first = await home.sync(SFTP)
     second = await home.sync(SFTP)
