@@ -150,9 +150,9 @@ class House:
             return await list_quarantine(conn, landlord=slug, feed=feed)
 
     async def job(self) -> Any:
-        """The newest job, as the database's administrator sees it."""
+        """The newest job of the nights, as the database's administrator sees it (a worker's round asks for others)."""
         with self.admin() as conn:
-            return conn.execute("select * from job order by id desc limit 1").fetchone()
+            return conn.execute("select * from job where queue = 'sync' order by id desc limit 1").fetchone()
 
     def admin(self) -> psycopg.Connection[Any]:
         """A connection past every policy, to look and to get in the way."""
