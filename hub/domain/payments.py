@@ -45,13 +45,14 @@ PAID = frozenset(
 )
 """Money came, whatever became of it."""
 
-# Ends without money, the one that says most first: several may be heard of one payment.
+# Ends without money, the one that says most first: several may be heard of one payment. What ran out is closed at its
+# provider by us, and is told as cancelled from there.
 _ENDS: tuple[tuple[EventKind, PaymentState], ...] = (
     (EventKind.START_REFUSED, PaymentState.FAILED),
     (EventKind.REFUSED, PaymentState.FAILED),
+    (EventKind.EXPIRED, PaymentState.EXPIRED),
     (EventKind.CANCELED, PaymentState.CANCELED),
     (EventKind.ABANDONED, PaymentState.CANCELED),
-    (EventKind.EXPIRED, PaymentState.EXPIRED),
     (EventKind.NOT_FOUND, PaymentState.EXPIRED),
 )
 
