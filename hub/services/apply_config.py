@@ -34,7 +34,6 @@ from hub.store.means_rows import put_means
 from hub.store.schedule_rows import ScheduleRow, put_schedules
 from hub.store.vault import Vault, put_secrets
 
-PROVIDER_CALLS_AT_ONCE = 16
 _SHOWN = 6
 """Lines of a diff in a refusal."""
 
@@ -205,7 +204,6 @@ async def _put_schedules(conn: Connection, config: LandlordConfig, clock: Clock)
     wanted = [_schedule(config, plan, feeds, clock) for plan, feeds in _by_plan(config).items()]
     await put_schedules(conn, landlord=config.slug, wanted=wanted)
     caps = {name: one.pace.max_at_once for name, one in config.connectors.items()}
-    caps |= {one.owner: PROVIDER_CALLS_AT_ONCE for one in config.providers.values()}
     await put_breakers(conn, landlord=config.slug, caps=caps, now=clock.now())
 
 

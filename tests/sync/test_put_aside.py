@@ -12,7 +12,7 @@ from hub.errors import UnreachableError
 from hub.sandbox.files import truncate
 
 SFTP = "cite-des-tilleuls"
-NAMES = 'archive = "{folder}/OK_{name}"\nrefused = "{folder}/NOK_{name}"\n\n[connectors.erp.network]'
+NAMES = 'plugin = "sftp_files"\narchive = "{folder}/OK_{name}"\nrefused = "{folder}/NOK_{name}"\n'
 
 
 def names(folder: Path) -> list[str]:
@@ -29,7 +29,7 @@ def cut_next(house: Any) -> Path:
 
 
 async def test_a_good_file_becomes_ok_and_a_cut_one_nok(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    await house.apply(SFTP, lambda text: text.replace("[connectors.erp.network]", NAMES, 1))
+    await house.apply(SFTP, lambda text: text.replace('plugin = "sftp_files"\n', NAMES, 1))
     first = await house.sync(SFTP)
     assert {"applied"} == {report.state for report in first.feed_runs}
     folder = Path(house.sandbox.root / "contrats")
